@@ -1,0 +1,23 @@
+/**
+ * Chooses the system-call table of this platform: Linux by koffi, or none, in which case only the `emulated` engine
+ * runs, over node:fs. Why there is none is kept, because the ladder reports it.
+ */
+import { linuxSyscalls } from "./linux";
+import type { Syscalls } from "./syscalls";
+
+export interface SyscallsLoad {
+  syscalls: Syscalls | null;
+  /** Why there are none; empty when there are. */
+  reason: string;
+}
+
+/** Never throws. */
+export function loadSyscalls(platform: string = process.platform): SyscallsLoad {
+  if (platform !== "linux") return { syscalls: null, reason: `${platform} has no io_uring` };
+  try {
+    return { syscalls: linuxSyscalls(), reason: "" };
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause);
+    return { syscalls: null, reason: `koffi cannot load libc.so.6 (${message})` };
+  }
+}

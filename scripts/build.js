@@ -1,0 +1,123 @@
+/**
+ * The build: dist/ (host library, worker, CLI, types), build/guests/ (every example and test guest as .wasm) and
+ * build/{test,examples,bench}/ (bundled programs). `node scripts/build.js [host|guests|programs]...`; all by default.
+ */
+import { execFile } from "node:child_process";
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { build } from "esbuild";
+
+const run = promisify(execFile);
+const shared = {
+  bundle: true,
+  platform: "node",
+  format: "esm",
+  target: "node20",
+  logLevel: "warning",
+  sourcemap: true,
+  // Bundled CommonJS dependencies (cli-table3) call require for node's own modules.
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+};
+
+/** Every file below `folder` whose path ends with `ending`; nothing when the folder is absent. */
+async function list(folder, ending) {
+  const entries = await readdir(folder, { recursive: true }).catch(() => []);
+  return entries
+    .filter((name) => name.endsWith(ending))
+    .map((name) => join(folder, name))
+    .sort();
+}
+
+async function buildHost() {
+  await rm("dist", { recursive: true, force: true });
+  await build({
+    ...shared,
+    entryPoints: {
+      index: "host/index.ts",
+      worker: "host/guest/worker.ts",
+      cli: "host/cli/main.ts",
+      abi: "host/abi.ts",
+    },
+    outdir: "dist",
+    external: ["koffi"],
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+  });
+  await chmod("dist/cli.js", 0o755);
+}
+
+/** Declarations, with the file extensions that Node's own resolution asks for in relative imports. */
+async function buildTypes() {
+  await run("node", [
+    "node_modules/typescript/bin/tsc",
+    ...["--noEmit", "false", "--emitDeclarationOnly", "--declaration", "--outDir", "dist/types"],
+    ...["--rootDir", ".", "-p", "tsconfig.build.json"],
+  ]);
+  for (const file of await list("dist/types", ".d.ts")) {
+    const text = await readFile(file, "utf8");
+    await writeFile(file, text.replace(/(from\s+"|import\(")(\.{1,2}\/[^"]+?)(?=")/g, "$1$2.js"));
+  }
+}
+
+/** A guest's source is examples/NAME/guest.ts or test/guests/NAME.ts; the binary is build/guests/NAME.wasm. */
+function guestName(source) {
+  return basename(source) === "guest.ts" ? basename(dirname(source)) : basename(source, ".ts");
+}
+
+async function buildGuest(source) {
+  const output = `build/guests/${guestName(source)}.wasm`;
+  // A first line such as "// asc: --runtime minimal" adds options.
+  const extra = /^\/\/ asc: (.*)$/m.exec(await readFile(source, "utf8"))?.[1]?.split(/\s+/) ?? [];
+  try {
+    await run("node", ["node_modules/assemblyscript/bin/asc.js", source, "-o", output, ...extra]);
+  } catch (error) {
+    throw new Error(`asc ${source}:\n${error.stderr}${error.stdout}`);
+  }
+}
+
+async function buildGuests() {
+  await mkdir("build/guests", { recursive: true });
+  const sources = [...(await list("examples", "/guest.ts")), ...(await list("test/guests", ".ts"))];
+  const queue = [...sources];
+  const worker = async () => {
+    for (let source = queue.shift(); source !== undefined; source = queue.shift()) {
+      await buildGuest(source);
+    }
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, worker));
+}
+
+/** Tests, benches and example hosts import "wasm-uring" as a user would: it resolves to dist. */
+async function buildPrograms() {
+  const groups = [
+    { from: "test", to: "build/test", ending: ".test.ts" },
+    { from: "bench", to: "build/bench", ending: ".ts" },
+    { from: "examples", to: "build/examples", ending: "host.ts" },
+    { from: "examples", to: "build/examples", ending: "demo.ts" },
+  ];
+  for (const { from, to, ending } of groups) {
+    const entryPoints = await list(from, ending);
+    if (entryPoints.length === 0) continue;
+    await build({ ...shared, entryPoints, outbase: from, outdir: to, packages: "external" });
+  }
+}
+
+const parts = { host: buildHost, types: buildTypes, guests: buildGuests, programs: buildPrograms };
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in parts));
+if (unknown.length > 0) {
+  console.error(`unknown part ${unknown.join(", ")}; one of ${Object.keys(parts).join(", ")}`);
+  process.exit(2);
+}
+try {
+  const names = wanted.length > 0 ? wanted : Object.keys(parts);
+  if (names.includes("host")) await buildHost();
+  await Promise.all(names.filter((name) => name !== "host").map((name) => parts[name]()));
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
