@@ -1,0 +1,167 @@
+/**
+ * Checks everything that an embedder said before anything starts: the module, its imports, the policy, the numbers,
+ * the grants. What passes becomes a `Guest` that only needs to run; what does not throws one clear error and leaves
+ * nothing behind.
+ */
+import { readFile } from "node:fs/promises";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { SQ_ENTRIES_MAX } from "../abi";
+import { WasmUringError } from "../errors";
+import { loadSyscalls } from "../ffi";
+import { openGrants } from "../grant";
+import type { GrantRequest } from "../grant/request";
+import { compilePolicy } from "../policy";
+import type { RingPlan, SqpollOptions } from "../ring/engine";
+import { ringBytes, sqesBytes } from "../ring/layout";
+import { wasiFunctionNames } from "../wasi";
+import { Guest } from "./guest";
+import { checkInterface, checkMemoryRoom, compileGuest } from "./module";
+import type { GuestOptions, GuestResult } from "./options";
+
+const ENTRIES_DEFAULT = 64;
+const SQPOLL_IDLE_MS_DEFAULT = 50;
+const SQPOLL_IDLE_MS_MAX = 60_000;
+const OUTPUT_LIMIT_BYTES_DEFAULT = 16 << 20;
+const ENGINES = ["auto", "mapped", "mirrored", "emulated"] as const;
+/** setTimeout's largest delay. */
+const DEADLINE_MS_MAX = 2 ** 31 - 1;
+
+const PROVIDED: Readonly<Record<string, ReadonlySet<string>>> = {
+  uring: new Set(["query", "grant", "setup", "enter"]),
+  wasi_snapshot_preview1: new Set(wasiFunctionNames()),
+  env: new Set(["abort"]),
+};
+
+function badOption(what: string, why: string, whatToDo: string): WasmUringError {
+  return new WasmUringError("ERR_BAD_OPTION", { what, why, whatToDo });
+}
+
+function checkEntries(entries: number): number {
+  const power = Number.isInteger(entries) && entries > 0 && (entries & (entries - 1)) === 0;
+  if (power && entries <= SQ_ENTRIES_MAX) return entries;
+  throw badOption(`entries ${entries}`, `is not a power of two from 1 to ${SQ_ENTRIES_MAX}`, "use 64 unless you measured otherwise");
+}
+
+function checkSqpoll(option: GuestOptions["sqpoll"]): SqpollOptions | null {
+  if (option === undefined || option === false) return null;
+  const { idleMs, cpu } = option === true ? { idleMs: SQPOLL_IDLE_MS_DEFAULT, cpu: undefined } : option;
+  if (!Number.isInteger(idleMs) || idleMs < 1 || idleMs > SQPOLL_IDLE_MS_MAX) {
+    throw badOption(`sqpoll idle time ${idleMs} ms`, `is not a whole number from 1 to ${SQPOLL_IDLE_MS_MAX}`, "use 50 unless you measured otherwise");
+  }
+  if (cpu !== undefined && (!Number.isInteger(cpu) || cpu < 0)) {
+    throw badOption(`sqpoll cpu ${cpu}`, "is not the number of a CPU", "leave it out to run on any");
+  }
+  return cpu === undefined ? { idleMs } : { idleMs, cpu };
+}
+
+function checkEngine(engine: string): RingPlan["engine"] {
+  const found = ENGINES.find((name) => name === engine);
+  if (found !== undefined) return found;
+  throw badOption(`engine "${engine}"`, "does not exist", `use one of ${ENGINES.join(", ")}`);
+}
+
+function checkDeadline(deadlineMs: number | undefined): void {
+  if (deadlineMs === undefined) return;
+  if (Number.isFinite(deadlineMs) && deadlineMs > 0 && deadlineMs <= DEADLINE_MS_MAX) return;
+  throw badOption(`deadline ${deadlineMs} ms`, `is not a number above 0 and up to ${DEADLINE_MS_MAX}`, "leave it out for none");
+}
+
+function checkCount(name: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw badOption(`${name} ${value}`, "is not a whole number from 0 upwards", "leave it out for the default");
+}
+
+function isWritable(request: GrantRequest): boolean {
+  return request.access === "write" || request.access === "read-write";
+}
+
+async function readSource(source: string | URL, what: string): Promise<Uint8Array> {
+  try {
+    return await readFile(source);
+  } catch (cause) {
+    throw new WasmUringError("ERR_BAD_MODULE", {
+      what: `reading the guest ${what}`,
+      why: cause instanceof Error ? cause.message : String(cause),
+      whatToDo: "check the path",
+      cause,
+    });
+  }
+}
+
+function nameOf(source: string | URL | Uint8Array | WebAssembly.Module): string {
+  if (typeof source === "string") return source;
+  if (source instanceof URL) return source.protocol === "file:" ? fileURLToPath(source) : source.href;
+  return "the module";
+}
+
+/**
+ * Prepares a guest: reads, compiles and checks the module, compiles the policy, opens and vets the grants.
+ * Nothing of the guest runs yet.
+ *
+ * @param source path or file: URL of a .wasm file, its bytes, or a compiled module
+ * @throws WasmUringError ERR_BAD_OPTION, ERR_BAD_MODULE, ERR_BAD_POLICY or ERR_BAD_GRANT, nothing left behind
+ */
+export async function createGuest(
+  source: string | URL | Uint8Array | WebAssembly.Module,
+  options: GuestOptions = {},
+): Promise<Guest> {
+  const entries = checkEntries(options.entries ?? ENTRIES_DEFAULT);
+  const sqpoll = checkSqpoll(options.sqpoll);
+  const engine = checkEngine(options.engine ?? "auto");
+  const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES_DEFAULT;
+  const ioWorkersMax = options.ioWorkersMax ?? ([2, 2] as const);
+  checkDeadline(options.deadlineMs);
+  checkCount("outputLimitBytes", outputLimitBytes);
+  for (const cap of ioWorkersMax) checkCount("ioWorkersMax", cap);
+  if (sqpoll !== null && (engine === "mirrored" || engine === "emulated")) {
+    throw badOption(`sqpoll with the ${engine} engine`, "a kernel thread can only poll rings that are mapped", "leave one of the two out");
+  }
+  const files = options.files ?? {};
+  const writable = Object.values(files).some(isWritable);
+  const policy = compilePolicy(options.policy ?? (writable ? "file-write" : "file-read"));
+
+  const what = nameOf(source);
+  const isPath = typeof source === "string" || source instanceof URL;
+  const guest = await compileGuest(isPath ? await readSource(source, what) : source, what);
+  checkInterface(guest, what, PROVIDED);
+  checkMemoryRoom(guest, what, ringBytes(entries, entries * 2) + sqesBytes(entries));
+
+  const { syscalls } = loadSyscalls();
+  const grants = openGrants(files, syscalls);
+  const plan: RingPlan = {
+    engine,
+    policy,
+    slots: grants.slots,
+    sqpoll,
+    entries,
+    entriesMax: SQ_ENTRIES_MAX,
+    ioWorkersMax,
+  };
+  return new Guest({
+    module: guest,
+    plan,
+    grants,
+    args: options.args ?? [isPath ? basename(what) : "guest"],
+    env: options.env ?? {},
+    stdin: options.stdin ?? "ignore",
+    stdout: options.stdout ?? "inherit",
+    stderr: options.stderr ?? "inherit",
+    outputLimitBytes,
+    deadlineMs: options.deadlineMs,
+    signal: options.signal,
+  });
+}
+
+/** createGuest, run and close in one call. */
+export async function runGuest(
+  source: string | URL | Uint8Array | WebAssembly.Module,
+  options: GuestOptions = {},
+): Promise<GuestResult> {
+  const guest = await createGuest(source, options);
+  try {
+    return await guest.run();
+  } finally {
+    await guest.close();
+  }
+}

@@ -1,0 +1,147 @@
+/**
+ * The guest's side of a run, on its own worker thread (the talk's vCPU): builds the imports, instantiates the module,
+ * runs `_start`, tears the ring down in order and says how it ended.
+ */
+import { loadSyscalls } from "../ffi";
+import { WasmUringError } from "../errors";
+import { GuestMemory } from "../memory/guest-memory";
+import { Control, WorkerState } from "../ring/control";
+import { createAbort, createStdio, createWasi, pollBy } from "../wasi";
+import type { WorkerEnd, WorkerMessage, WorkerStart } from "./protocol";
+import { GuestStopped, UringImports } from "./uring-imports";
+
+/** Unwinds a guest that called proc_exit. */
+class GuestExit extends Error {
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`exit ${exitCode}`);
+    this.exitCode = exitCode;
+  }
+}
+
+/** V8's stack overflow inside wasm is a RangeError; anything the guest throws itself is a WebAssembly.Exception. */
+function describeEnd(error: unknown): WorkerEnd {
+  if (error instanceof GuestExit) return { kind: "exit", exitCode: error.exitCode };
+  if (error instanceof GuestStopped) return { kind: "stopped" };
+  if (error instanceof WebAssembly.RuntimeError) return { kind: "trap", message: error.message };
+  if (error instanceof RangeError) return { kind: "trap", message: error.message };
+  if (error instanceof WebAssembly.Exception) return { kind: "trap", message: "uncaught exception" };
+  const failure =
+    error instanceof WasmUringError
+      ? error
+      : new WasmUringError("ERR_WORKER", {
+          what: "running the guest",
+          why: error instanceof Error ? error.message : String(error),
+          likelyCause: "a defect of wasm-uring",
+          whatToDo: "report it",
+        });
+  const { code, message, detail } = failure;
+  return { kind: "host-failure", error: { code, message, detail: { ...detail, cause: undefined } } };
+}
+
+export class Vcpu {
+  readonly #start: WorkerStart;
+  readonly #post: (message: WorkerMessage) => void;
+  readonly #control: Control;
+  readonly #uring: UringImports;
+  #memory: GuestMemory | null = null;
+
+  constructor(start: WorkerStart, post: (message: WorkerMessage) => void) {
+    const { syscalls, reason } = loadSyscalls();
+    this.#start = start;
+    this.#post = post;
+    this.#control = new Control(start.control);
+    this.#uring = new UringImports({
+      memory: () => this.#guestMemory(),
+      syscalls,
+      syscallsReason: reason,
+      plan: start.plan,
+      control: this.#control,
+      onRing: (report) => post({ type: "ring", report }),
+      onRefusal: (text) => post({ type: "refusal", reason: text }),
+    });
+  }
+
+  run(): void {
+    this.#control.state = WorkerState.RUNNING;
+    this.#post({ type: "started" });
+    const began = performance.now();
+    const end = this.#runGuest();
+    const elapsedMs = performance.now() - began;
+    this.#control.state = WorkerState.CLEANING;
+    const stats = this.#uring.engine?.stats() ?? null;
+    this.#closeRing();
+    this.#control.state = WorkerState.DONE;
+    this.#post({ type: "ended", end, stats, elapsedMs });
+  }
+
+  #runGuest(): WorkerEnd {
+    try {
+      const memory = this.#importedMemory();
+      const instance = new WebAssembly.Instance(this.#start.module, this.#imports(memory));
+      const exported = instance.exports["memory"];
+      const own = exported instanceof WebAssembly.Memory ? exported : memory;
+      this.#memory ??= own === null ? null : new GuestMemory(own);
+      const entry = instance.exports["_start"];
+      if (typeof entry === "function") entry();
+      return { kind: "exit", exitCode: 0 };
+    } catch (error) {
+      return describeEnd(error);
+    }
+  }
+
+  /** A ring without a descriptor (emulated) is this thread's alone; a descriptor is closed by whoever claims it. */
+  #closeRing(): void {
+    const { engine } = this.#uring;
+    if (engine === null) return;
+    if (engine.ringFd < 0 || this.#control.claimRing() >= 0) engine.close();
+  }
+
+  #importedMemory(): WebAssembly.Memory | null {
+    const wanted = this.#start.memoryImport;
+    if (wanted === null) return null;
+    const { initial, maximum, shared } = wanted;
+    const memory = new WebAssembly.Memory({
+      initial,
+      ...(maximum === undefined ? {} : { maximum }),
+      shared,
+    });
+    this.#memory = new GuestMemory(memory);
+    return memory;
+  }
+
+  #imports(memory: WebAssembly.Memory | null): WebAssembly.Imports {
+    const { args, env, stdin, stdout, stderr, outputLimitBytes, memoryImport } = this.#start;
+    const { syscalls } = loadSyscalls();
+    const guestMemory = () => this.#guestMemory();
+    const stopped = () => this.#control.stopped();
+    const stdio = createStdio({
+      stdin,
+      stdout,
+      stderr,
+      limitBytes: outputLimitBytes,
+      capture: (fd, bytes) => this.#post({ type: "output", fd, bytes }),
+      stopped,
+      poll: syscalls === null ? null : pollBy(syscalls),
+    });
+    const exit = (code: number): never => {
+      throw new GuestExit(code);
+    };
+    const imports: Record<string, WebAssembly.ModuleImports> = {
+      uring: this.#uring.functions(),
+      wasi_snapshot_preview1: createWasi({ memory: guestMemory, args, env, stdio, stopped, exit }),
+      env: { abort: createAbort({ memory: guestMemory, stderr: stdio.stderr }) },
+    };
+    if (memory !== null && memoryImport !== null) {
+      imports[memoryImport.module] = { ...imports[memoryImport.module], [memoryImport.name]: memory };
+    }
+    return imports;
+  }
+
+  /** A module's start function may call an import before its exported memory is known: that is a trap. */
+  #guestMemory(): GuestMemory {
+    if (this.#memory === null) throw new WebAssembly.RuntimeError("an import was called before the memory exists");
+    return this.#memory;
+  }
+}

@@ -1,0 +1,15 @@
+/** The public host API of wasm-uring. */
+export { type ErrorCode, type ErrorDetail, WasmUringError } from "./errors";
+export type { Access, DescriptorGrant, GrantRequest, PathGrant } from "./grant/request";
+export { createGuest, runGuest } from "./guest/create";
+export type { Guest } from "./guest/guest";
+export type {
+  GuestOptions,
+  GuestResult,
+  LadderStep,
+  Outcome,
+  OutputOption,
+  RingReport,
+} from "./guest/options";
+export type { CustomPolicy, OpName, PolicyName, PolicyOption } from "./policy";
+export type { EngineName, EngineStats, RingLayout, SqpollOptions } from "./ring/engine";

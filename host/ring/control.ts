@@ -1,0 +1,55 @@
+/**
+ * The few words that the guest's worker and the embedder's thread share: the stop flag, the ring's descriptor for the
+ * teardown when the worker is gone, and the state. Host-private memory; no guest sees it.
+ */
+import type { StopSignal } from "./engine";
+
+const enum Word {
+  STOP = 0,
+  RING_FD = 1,
+  STATE = 2,
+  COUNT = 4,
+}
+
+export const enum WorkerState {
+  STARTING = 0,
+  RUNNING = 1,
+  CLEANING = 2,
+  DONE = 3,
+}
+
+export class Control implements StopSignal {
+  readonly shared: SharedArrayBuffer;
+  readonly #words: Int32Array;
+
+  constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(Word.COUNT * 4)) {
+    this.shared = shared;
+    this.#words = new Int32Array(shared);
+  }
+
+  stop(): void {
+    Atomics.store(this.#words, Word.STOP, 1);
+  }
+
+  stopped(): boolean {
+    return Atomics.load(this.#words, Word.STOP) !== 0;
+  }
+
+  /** Publishes the open ring so that the embedder's thread can close it if the worker dies. */
+  publishRing(fd: number): void {
+    Atomics.store(this.#words, Word.RING_FD, fd + 1);
+  }
+
+  /** Takes the duty of closing the ring; -1 when nobody has one or somebody else took it. */
+  claimRing(): number {
+    return Atomics.exchange(this.#words, Word.RING_FD, 0) - 1;
+  }
+
+  set state(state: WorkerState) {
+    Atomics.store(this.#words, Word.STATE, state);
+  }
+
+  get state(): WorkerState {
+    return Atomics.load(this.#words, Word.STATE);
+  }
+}

@@ -1,0 +1,133 @@
+/**
+ * The `mapped` engine: the kernel itself consumes the rings in the guest's memory. After set-up the host's only part
+ * is io_uring_enter on the guest's behalf, and under SQPOLL not even that.
+ */
+import { EnterFlag, Errno, SetupFlag } from "../../abi";
+import type { Syscalls } from "../../ffi/syscalls";
+import type { GuestMemory } from "../../memory/guest-memory";
+import { memoryMovedError } from "../../memory/guest-memory";
+import type { EngineContext, EngineStats, RingEngine, RingLayout } from "../engine";
+import { closeRing } from "./close";
+import type { KernelRing } from "./create";
+import { Enter, firstSliceUs } from "./enter";
+
+/** What a guest may say in enter's flags. */
+const GUEST_FLAGS = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP | EnterFlag.SQ_WAIT;
+
+export class MappedEngine implements RingEngine {
+  readonly name = "mapped";
+  readonly layout: RingLayout;
+  readonly ringFd: number;
+  readonly #syscalls: Syscalls;
+  readonly #memory: GuestMemory;
+  readonly #base: bigint;
+  readonly #enter: Enter;
+  readonly #sqpoll: boolean;
+  readonly #unwind: () => void;
+  readonly #ready: () => boolean;
+  #words: Int32Array;
+  #minComplete = 0;
+  #enterCalls = 0;
+  #submitted = 0;
+  #closed = false;
+
+  /**
+   * @param registeredIndex the ring's index among this thread's registered rings, -1 when there is none
+   * @param unwind undoes the placement after the ring is closed
+   */
+  constructor(
+    context: EngineContext,
+    ring: KernelRing,
+    layout: RingLayout,
+    registeredIndex: number,
+    unwind: () => void,
+  ) {
+    this.layout = layout;
+    this.ringFd = ring.fd;
+    this.#syscalls = context.syscalls;
+    this.#memory = context.memory;
+    this.#base = context.memory.baseAddress(context.syscalls);
+    this.#words = context.memory.words;
+    this.#sqpoll = (ring.flags & SetupFlag.SQPOLL) !== 0;
+    this.#unwind = unwind;
+    this.#ready = () => this.#completed() >= this.#minComplete;
+    const registered = registeredIndex >= 0;
+    this.#enter = new Enter(
+      context.syscalls,
+      registered ? registeredIndex : ring.fd,
+      registered ? EnterFlag.REGISTERED_RING : 0,
+      context.stop,
+    );
+  }
+
+  enter(toSubmit: number, minComplete: number, flags: number, timeoutUs: number): number {
+    this.#enterCalls++;
+    if (this.#closed) return -Errno.EBADF;
+    if ((flags & ~GUEST_FLAGS) !== 0) return -Errno.EINVAL;
+    if (this.#words.length === 0) this.#refresh();
+    const count = toSubmit >>> 0;
+    const wanted = minComplete >>> 0;
+    if (wanted === 0) {
+      // The kernel thread submits; a call is needed only to wake it, to wait for room or to flush overflow.
+      if (this.#sqpoll && flags === 0) return count;
+      const result = this.#enter.submit(count, flags);
+      if (result > 0) this.#submitted += result;
+      return result;
+    }
+    const minimum = wanted > this.layout.cqEntries ? this.layout.cqEntries : wanted;
+    const result = this.#enter.submitAndWait(count, minimum, flags, firstSliceUs(timeoutUs));
+    if (result > 0) this.#submitted += result;
+    if (this.#completed() >= minimum) return result < 0 ? 0 : result;
+    if (result < 0 && result !== -Errno.ETIME && result !== -Errno.EINTR) return result;
+    return this.#waitOn(result, minimum, flags, timeoutUs);
+  }
+
+  stats(): EngineStats {
+    const words = this.#memory.words;
+    const completed = Atomics.load(words, this.layout.cqTail >>> 2) >>> 0;
+    const head = Atomics.load(words, this.layout.sqHead >>> 2) >>> 0;
+    return {
+      enterCalls: this.#enterCalls,
+      enterSyscalls: this.#enter.syscallCount,
+      submitted: this.#sqpoll ? head - SELF_TEST_OPERATIONS : this.#submitted,
+      completed: completed - SELF_TEST_OPERATIONS,
+      denied: null,
+    };
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    closeRing(this.#syscalls, this.ringFd);
+    this.#unwind();
+  }
+
+  /** The rest of a wait whose first slice did not suffice. */
+  #waitOn(result: number, minimum: number, flags: number, timeoutUs: number): number {
+    this.#minComplete = minimum;
+    const left = timeoutUs < 0 ? -1 : Math.max(0, timeoutUs - firstSliceUs(timeoutUs));
+    const waited = this.#enter.waitInSlices(this.#ready, minimum, flags, left);
+    if (result > 0 && waited !== -Errno.EINTR) return result;
+    return waited;
+  }
+
+  /** What lies in the CQ by the guest's own words: a lie only ends or prolongs the liar's wait. */
+  #completed(): number {
+    const tail = this.#words[this.layout.cqTail >>> 2] ?? 0;
+    const head = this.#words[this.layout.cqHead >>> 2] ?? 0;
+    return (tail - head) >>> 0;
+  }
+
+  /** The memory grew: its old view is detached. The base must be where the kernel pinned it. */
+  #refresh(): void {
+    const base = this.#memory.baseAddress(this.#syscalls);
+    if (base !== this.#base) {
+      this.close();
+      throw memoryMovedError(this.#base, base);
+    }
+    this.#words = this.#memory.words;
+  }
+}
+
+/** The two denied operations of the self-test are not the guest's. */
+const SELF_TEST_OPERATIONS = 2;

@@ -1,0 +1,123 @@
+/**
+ * Starts the `mapped` engine: the set-up sequence of kernel-facts 9 with every return code checked and everything
+ * undone when a step fails.
+ */
+import { CqOffset, Params, Register, RingMode, SetupFlag, SqOffset } from "../../abi";
+import { WasmUringError } from "../../errors";
+import type { Syscalls } from "../../ffi/syscalls";
+import type { CheckedRequest, EngineContext, RingLayout } from "../engine";
+import {
+  capIoWorkers,
+  enableRing,
+  opcodeNames,
+  probeOpcodes,
+  registerFiles,
+  registerRestrictions,
+} from "../register";
+import { registerArena } from "../relocate";
+import { restrictionsOf } from "../restrictions";
+import { createKernelRing, type KernelRing, type Placement, unmapRing } from "./create";
+import { closeRing } from "./close";
+import { MappedEngine } from "./engine";
+import { selfTest } from "./self-test";
+
+export interface MappedStart {
+  engine: MappedEngine;
+  setupFlags: number;
+  features: number;
+}
+
+function layoutOf(ring: KernelRing, request: CheckedRequest): RingLayout {
+  const sq = (field: number) => ring.params.getUint32(Params.SQ_OFF + field, true);
+  const cq = (field: number) => ring.params.getUint32(Params.CQ_OFF + field, true);
+  const at = request.ringOffset;
+  const hasArray = (ring.flags & SetupFlag.NO_SQARRAY) === 0;
+  return {
+    mode: RingMode.MAPPED | ((ring.flags & SetupFlag.SQPOLL) !== 0 ? RingMode.SQPOLL : 0),
+    sqHead: at + sq(SqOffset.HEAD),
+    sqTail: at + sq(SqOffset.TAIL),
+    sqFlags: at + sq(SqOffset.FLAGS),
+    sqDropped: at + sq(SqOffset.DROPPED),
+    sqArray: hasArray ? at + sq(SqOffset.ARRAY) : 0,
+    sqes: request.sqesOffset,
+    cqHead: at + cq(CqOffset.HEAD),
+    cqTail: at + cq(CqOffset.TAIL),
+    cqOverflow: at + cq(CqOffset.OVERFLOW),
+    cqFlags: at + cq(CqOffset.FLAGS),
+    cqes: at + cq(CqOffset.CQES),
+    sqEntries: ring.params.getUint32(Params.SQ_ENTRIES, true),
+    cqEntries: ring.params.getUint32(Params.CQ_ENTRIES, true),
+  };
+}
+
+function clearRing(context: EngineContext): void {
+  const { memory, request } = context;
+  memory.bytes.fill(0, request.ringOffset, request.ringOffset + request.ringLength);
+  memory.bytes.fill(0, request.sqesOffset, request.sqesOffset + request.sqesLength);
+}
+
+/** IORING_REGISTER_RING_FDS (5.18): saves a descriptor look-up per enter. -1 when the kernel does not know it. */
+function registerRingFd(syscalls: Syscalls, ringFd: number): number {
+  const update = new DataView(new ArrayBuffer(16)); // struct io_uring_rsrc_update
+  update.setUint32(0, 0xffffffff, true); // any free index
+  update.setBigUint64(8, BigInt(ringFd), true);
+  const result = syscalls.ioUringRegister(ringFd, Register.RING_FDS, new Uint8Array(update.buffer), 1);
+  return result === 1 ? update.getUint32(0, true) : -1;
+}
+
+function confine(context: EngineContext, ring: KernelRing): void {
+  const { syscalls, plan } = context;
+  const known = probeOpcodes(syscalls, ring.fd);
+  const restrictions = restrictionsOf(plan.policy, known);
+  if (restrictions.missing.length > 0) {
+    throw new WasmUringError("ERR_BAD_POLICY", {
+      what: `installing policy "${plan.policy.name}"`,
+      why: `this kernel does not know ${opcodeNames(restrictions.missing)}`,
+      whatToDo: "leave these out of the policy, or use a newer kernel",
+    });
+  }
+  registerRestrictions(syscalls, ring.fd, restrictions.entries, restrictions.count);
+}
+
+function prepare(
+  context: EngineContext,
+  ring: KernelRing,
+  base: bigint,
+  unwind: () => void,
+): MappedEngine {
+  const { syscalls, request, plan, memory } = context;
+  registerFiles(syscalls, ring.fd, plan.slots);
+  const arena = base + BigInt(request.arenaOffset);
+  registerArena(syscalls, ring.fd, arena, request.arenaOffset, request.arenaLength);
+  capIoWorkers(syscalls, ring.fd, plan.ioWorkersMax);
+  const registeredIndex = registerRingFd(syscalls, ring.fd);
+  confine(context, ring);
+  enableRing(syscalls, ring.fd);
+  const layout = layoutOf(ring, request);
+  const [opcode] = plan.policy.opcodes;
+  selfTest(syscalls, ring.fd, memory, layout, opcode ?? 0);
+  return new MappedEngine(context, ring, layout, registeredIndex, unwind);
+}
+
+/**
+ * @returns the engine, or the errno with which the kernel refused the placement
+ * @throws WasmUringError when a later step fails; the ring is closed and the pages are the guest's again
+ */
+export function startMapped(context: EngineContext, placement: Placement): MappedStart | number {
+  const { syscalls, request, plan, memory } = context;
+  const base = memory.baseAddress(syscalls);
+  clearRing(context);
+  const ring = createKernelRing(syscalls, request, plan.sqpoll, placement, base);
+  if (typeof ring === "number") return ring;
+  const unwind = () => {
+    if (placement === "MAP_FIXED") unmapRing(syscalls, base, request);
+  };
+  try {
+    const engine = prepare(context, ring, base, unwind);
+    return { engine, setupFlags: ring.flags, features: ring.features };
+  } catch (error) {
+    closeRing(syscalls, ring.fd);
+    unwind();
+    throw error;
+  }
+}

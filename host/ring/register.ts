@@ -1,0 +1,132 @@
+/**
+ * The register calls of set-up and teardown, each with its structure filled and its return code turned into an error:
+ * a failed call that goes unnoticed is a hole (a failed RESTRICTIONS followed by ENABLE_RINGS is an unrestricted
+ * ring, kernel-facts 0.6). Shared by the engines that own a kernel ring.
+ */
+import {
+  AsyncCancel,
+  FilesUpdate,
+  FILE_SLOTS,
+  Op,
+  OP_SUPPORTED,
+  Probe,
+  ProbeOp,
+  Register,
+  RSRC_REGISTER_SPARSE,
+  RsrcRegister,
+  SyncCancelReg,
+} from "../abi";
+import { errnoName, WasmUringError } from "../errors";
+import type { Syscalls } from "../ffi/syscalls";
+import type { GrantSlot } from "./engine";
+
+function fail(what: string, errno: number, likelyCause: string): WasmUringError {
+  return new WasmUringError("ERR_SETUP", {
+    what,
+    why: errnoName(errno),
+    likelyCause,
+    whatToDo: "see `wasm-uring probe`, or use the emulated engine",
+    syscall: "io_uring_register",
+    errno,
+  });
+}
+
+/** A sparse table of FILE_SLOTS slots (FILES2, 5.19), then the grants into their slots. */
+export function registerFiles(syscalls: Syscalls, ringFd: number, slots: readonly GrantSlot[]): void {
+  const table = new DataView(new ArrayBuffer(RsrcRegister.SIZE));
+  table.setUint32(RsrcRegister.NR, FILE_SLOTS, true);
+  table.setUint32(RsrcRegister.FLAGS, RSRC_REGISTER_SPARSE, true);
+  const bytes = new Uint8Array(table.buffer);
+  const made = syscalls.ioUringRegister(ringFd, Register.FILES2, bytes, RsrcRegister.SIZE);
+  if (made < 0) {
+    throw fail(`registering a sparse table of ${FILE_SLOTS} files`, -made, "a kernel before 5.19, or RLIMIT_NOFILE below 64");
+  }
+  for (const grant of slots) updateFile(syscalls, ringFd, grant.slot, grant.fd, grant.name);
+}
+
+/** Puts one descriptor into a slot. */
+export function updateFile(
+  syscalls: Syscalls,
+  ringFd: number,
+  slot: number,
+  fd: number,
+  name: string,
+): void {
+  const descriptors = new Int32Array([fd]);
+  const update = new DataView(new ArrayBuffer(FilesUpdate.SIZE));
+  update.setUint32(FilesUpdate.OFFSET, slot, true);
+  update.setBigUint64(FilesUpdate.FDS, syscalls.addressOf(descriptors), true);
+  const bytes = new Uint8Array(update.buffer);
+  const done = syscalls.ioUringRegister(ringFd, Register.FILES_UPDATE, bytes, 1);
+  if (done !== 1) {
+    throw fail(`putting grant "${name}" into slot ${slot}`, done < 0 ? -done : 5, "the descriptor is closed, or an io_uring");
+  }
+}
+
+/** The opcodes this kernel knows. */
+export function probeOpcodes(syscalls: Syscalls, ringFd: number): ReadonlySet<number> {
+  const bytes = new Uint8Array(Probe.SIZE + 256 * ProbeOp.SIZE);
+  const result = syscalls.ioUringRegister(ringFd, Register.PROBE, bytes, 256);
+  if (result < 0) throw fail("probing the kernel's opcodes", -result, "a kernel before 5.6");
+  const view = new DataView(bytes.buffer);
+  const known = new Set<number>();
+  for (let index = 0; index < view.getUint8(Probe.OPS_LEN); index++) {
+    const entry = Probe.OPS + index * ProbeOp.SIZE;
+    if ((view.getUint16(entry + ProbeOp.FLAGS, true) & OP_SUPPORTED) !== 0) {
+      known.add(view.getUint8(entry + ProbeOp.OP));
+    }
+  }
+  return known;
+}
+
+/** The refused opcodes of a policy by name, for messages. */
+export function opcodeNames(opcodes: Iterable<number>): string {
+  return [...opcodes].map((opcode) => Op[opcode] ?? `opcode ${opcode}`).join(", ");
+}
+
+export function registerEventfd(syscalls: Syscalls, ringFd: number, eventFd: number): void {
+  const bytes = new Uint8Array(new Int32Array([eventFd]).buffer);
+  const result = syscalls.ioUringRegister(ringFd, Register.EVENTFD, bytes, 1);
+  if (result < 0) throw fail(`registering eventfd ${eventFd}`, -result, "the descriptor is not an eventfd");
+}
+
+/** Caps the bounded and unbounded io-wq workers (5.15); an older kernel is told of, not failed on. */
+export function capIoWorkers(
+  syscalls: Syscalls,
+  ringFd: number,
+  caps: readonly [number, number],
+): void {
+  const bytes = new Uint8Array(new Uint32Array(caps).buffer);
+  const result = syscalls.ioUringRegister(ringFd, Register.IOWQ_MAX_WORKERS, bytes, 2);
+  if (result < 0) throw fail(`capping io-wq at ${caps.join("/")} workers`, -result, "a kernel before 5.15");
+}
+
+export function registerRestrictions(
+  syscalls: Syscalls,
+  ringFd: number,
+  entries: Uint8Array,
+  count: number,
+): void {
+  const result = syscalls.ioUringRegister(ringFd, Register.RESTRICTIONS, entries, count);
+  if (result < 0) throw fail(`installing ${count} restrictions`, -result, "a kernel before 5.10");
+}
+
+export function enableRing(syscalls: Syscalls, ringFd: number): void {
+  const result = syscalls.ioUringRegister(ringFd, Register.ENABLE_RINGS, null, 0);
+  if (result < 0) throw fail("enabling the ring", -result, "the ring was not created disabled");
+}
+
+/**
+ * Cancels everything in flight and waits for it (6.0), so that nothing writes into the guest's memory any more.
+ * Returns the errno that remained: 0 when nothing is in flight.
+ */
+export function cancelAll(syscalls: Syscalls, ringFd: number, timeoutMs: number): number {
+  const request = new DataView(new ArrayBuffer(SyncCancelReg.SIZE));
+  request.setInt32(SyncCancelReg.FD, -1, true);
+  request.setUint32(SyncCancelReg.FLAGS, AsyncCancel.ALL | AsyncCancel.ANY, true);
+  request.setBigInt64(SyncCancelReg.TIMEOUT_TV_SEC, BigInt(Math.floor(timeoutMs / 1000)), true);
+  request.setBigInt64(SyncCancelReg.TIMEOUT_TV_NSEC, BigInt((timeoutMs % 1000) * 1_000_000), true);
+  const bytes = new Uint8Array(request.buffer);
+  const result = syscalls.ioUringRegister(ringFd, Register.SYNC_CANCEL, bytes, 1);
+  return result < 0 ? -result : 0;
+}

@@ -1,0 +1,134 @@
+/**
+ * Memory translation by relocated registration: the arena's pages are moved to the guest address, registered there,
+ * and moved back. The kernel remembers the address of registration and uses the pinned pages, so `addr` of a fixed
+ * read or write is a guest address for ever and every host address is refused by the kernel itself.
+ *
+ * mremap(2) with MREMAP_DONTUNMAP (5.7). The guest is inside its set-up call meanwhile and touches nothing.
+ */
+import { Errno, GUEST_ADDRESS_BASE, IoVec, Register } from "../abi";
+import { assert, errnoName, WasmUringError } from "../errors";
+import type { Syscalls } from "../ffi/syscalls";
+
+const PROT_NONE = 0;
+const MAP_PRIVATE_ANONYMOUS_NORESERVE_FIXED_NOREPLACE = 0x2 | 0x20 | 0x4000 | 0x100000;
+const MREMAP_MAYMOVE_FIXED = 1 | 2;
+const MREMAP_DONTUNMAP = 4;
+
+/** How long a set-up waits for another guest of this process that is being set up at the same address. */
+const CLAIM_TRIES = 200;
+const CLAIM_PAUSE_MS = 5;
+
+const pauseWord = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Reserves the target. The mapping itself is the lock between the guests of a process: MAP_FIXED_NOREPLACE fails for
+ * a range that another set-up, or anything else, occupies.
+ */
+function claimTarget(syscalls: Syscalls, target: bigint, length: number): void {
+  for (let attempt = 0; attempt < CLAIM_TRIES; attempt++) {
+    const got = syscalls.mmap(
+      target,
+      length,
+      PROT_NONE,
+      MAP_PRIVATE_ANONYMOUS_NORESERVE_FIXED_NOREPLACE,
+      -1,
+      0,
+    );
+    if (got === target) return;
+    if (got >= 0n) syscalls.munmap(got, length); // a kernel before 4.17 took it as a hint
+    if (got !== BigInt(-Errno.EEXIST)) throw claimError(target, length, got >= 0n ? Errno.EEXIST : Number(-got));
+    Atomics.wait(pauseWord, 0, 0, CLAIM_PAUSE_MS);
+  }
+  throw claimError(target, length, Errno.EEXIST);
+}
+
+function claimError(target: bigint, length: number, errno: number): WasmUringError {
+  return new WasmUringError("ERR_SETUP", {
+    what: `reserving the guest address 0x${target.toString(16)}, ${length} bytes, for the arena`,
+    why: errnoName(errno),
+    likelyCause: "something else of this process lies there, or address space is limited (ulimit -v)",
+    whatToDo: "use the mirrored engine, which needs no fixed address",
+    syscall: "mmap",
+    errno,
+  });
+}
+
+/**
+ * Registers [address, address + length) as the ring's one fixed buffer, known to the kernel by its guest address.
+ * On failure the pages are back where they were.
+ *
+ * @throws WasmUringError ERR_MEMLOCK when the pages may not be pinned, ERR_SETUP otherwise
+ */
+export function registerArena(
+  syscalls: Syscalls,
+  ringFd: number,
+  address: bigint,
+  guestOffset: number,
+  length: number,
+): void {
+  const target = BigInt(GUEST_ADDRESS_BASE) + BigInt(guestOffset);
+  claimTarget(syscalls, target, length);
+  const moved = syscalls.mremap(address, length, length, MREMAP_MAYMOVE_FIXED | MREMAP_DONTUNMAP, target);
+  if (moved !== target) {
+    syscalls.munmap(target, length);
+    throw new WasmUringError("ERR_SETUP", {
+      what: `moving the arena of ${length} bytes to its guest address 0x${target.toString(16)}`,
+      why: errnoName(Number(-moved)),
+      likelyCause: "a kernel before 5.7 (private) or 5.13 (shared memory), without MREMAP_DONTUNMAP",
+      whatToDo: "use the mirrored engine",
+      syscall: "mremap",
+      errno: Number(-moved),
+    });
+  }
+  let result: number;
+  try {
+    result = registerBuffer(syscalls, ringFd, target, length);
+  } finally {
+    const back = syscalls.mremap(target, length, length, MREMAP_MAYMOVE_FIXED, address);
+    assert(back === address, `the arena's pages could not be moved back (${back})`);
+  }
+  if (result < 0) throw registerError(syscalls, -result, length);
+}
+
+/** IORING_REGISTER_BUFFERS of one buffer, at the address as it is. */
+export function registerBuffer(
+  syscalls: Syscalls,
+  ringFd: number,
+  address: bigint,
+  length: number,
+): number {
+  const vector = new DataView(new ArrayBuffer(IoVec.SIZE));
+  vector.setBigUint64(IoVec.BASE, address, true);
+  vector.setBigUint64(IoVec.LEN, BigInt(length), true);
+  return syscalls.ioUringRegister(ringFd, Register.BUFFERS, new Uint8Array(vector.buffer), 1);
+}
+
+/** The error of a refused buffer registration; ENOMEM is the locked-memory limit, which is named. */
+export function registerError(syscalls: Syscalls, errno: number, length: number): WasmUringError {
+  const what = `registering the arena of ${length} bytes as the ring's fixed buffer`;
+  if (errno !== Errno.ENOMEM) {
+    return new WasmUringError("ERR_SETUP", {
+      what,
+      why: errnoName(errno),
+      likelyCause: length > 1 << 30 ? "the kernel takes at most 1 GiB in one buffer" : "an unusual memory",
+      whatToDo: "ask for a smaller arena",
+      syscall: "io_uring_register",
+      errno,
+    });
+  }
+  return memlockError(syscalls, what);
+}
+
+/** ENOMEM of set-up or registration: pinned pages are charged to the user against RLIMIT_MEMLOCK. */
+export function memlockError(syscalls: Syscalls, what: string): WasmUringError {
+  const limit = syscalls.getMemlockLimit();
+  const soft = typeof limit === "number" ? "unknown" : `${limit[0]} bytes`;
+  return new WasmUringError("ERR_MEMLOCK", {
+    what,
+    why: `ENOMEM: RLIMIT_MEMLOCK is ${soft}, shared by all rings of this user`,
+    likelyCause: "an arena, or the sum of all arenas, larger than that limit",
+    whatToDo: "ask for a smaller arena, raise the limit (ulimit -l), or grant CAP_IPC_LOCK",
+    syscall: "io_uring_register",
+    errno: Errno.ENOMEM,
+  });
+}
