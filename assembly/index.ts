@@ -16,6 +16,7 @@ export {
   prepWriteFixed,
 } from "./prep";
 export { addSqeFlags, cqeResult, cqeUserData, Ring } from "./ring";
+export { SequentialReader } from "./sequential-reader";
 export {
   exit,
   monotonicNs,

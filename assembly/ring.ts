@@ -19,6 +19,8 @@ export class Ring {
   mode: u32 = 0;
   sqEntries: u32 = 0;
   cqEntries: u32 = 0;
+  /** Calls of the enter import so far: what leaves the sandbox. */
+  enterCalls: u32 = 0;
 
   private sqHeadPointer: usize = 0;
   private sqTailPointer: usize = 0;
@@ -166,6 +168,7 @@ export class Ring {
     // CQEs that are already there satisfy the wait without a call, unless SQEs must be handed over.
     if (count == 0 && this.cqReady() >= minComplete && minComplete != 0) return 0;
     const flags = minComplete != 0 ? <u32>EnterFlag.GETEVENTS : 0;
+    this.enterCalls++;
     const result = uringEnter(count, minComplete, flags, timeoutUs);
     if (result > 0) this.submittedTail += result;
     return result;
@@ -182,6 +185,7 @@ export class Ring {
     if (minComplete != 0 && this.cqReady() < minComplete) flags |= EnterFlag.GETEVENTS;
     if (flags == 0) return count;
     const wanted = (flags & EnterFlag.GETEVENTS) != 0 ? minComplete : 0;
+    this.enterCalls++;
     const result = uringEnter(count, wanted, flags, timeoutUs);
     return result < 0 ? result : count;
   }
@@ -196,6 +200,22 @@ export class Ring {
   @inline peekCqe(): usize {
     if (this.cqReady() == 0) return 0;
     return this.cqes + (<usize>(this.cqHead & this.cqMask) << 4);
+  }
+
+  /** The completion `index` places after the oldest; `index` must be below `cqReady()`. Valid until `advance`. */
+  @inline cqeAt(index: u32): usize {
+    return this.cqes + (<usize>((this.cqHead + index) & this.cqMask) << 4);
+  }
+
+  /**
+   * Looks at the CQ up to `looks` times, without a call; true as soon as a completion is there. For SQPOLL, where the
+   * kernel thread works meanwhile; in enter mode only what is already in flight can arrive.
+   */
+  @inline spinCqe(looks: u32): bool {
+    while (this.cqReady() == 0) {
+      if (looks-- == 0) return false;
+    }
+    return true;
   }
 
   /** The oldest completion, waiting for it; 0 when the wait ended without one (timeout or error). */
@@ -222,6 +242,7 @@ export class Ring {
 
   /** Has the kernel move overflowed completions into the CQ; make room by `advance` first. */
   flushOverflow(): i32 {
+    this.enterCalls++;
     return uringEnter(0, 0, EnterFlag.GETEVENTS, 0);
   }
 

@@ -13,3 +13,5 @@ export type {
 } from "./guest/options";
 export type { CustomPolicy, OpName, PolicyName, PolicyOption } from "./policy";
 export type { EngineName, EngineStats, RingLayout, SqpollOptions } from "./ring/engine";
+export { probe } from "./probe";
+export type { ProbeReport } from "./probe";

@@ -3,7 +3,7 @@
  * build/{test,examples,bench}/ (bundled programs). `node scripts/build.js [host|guests|programs]...`; all by default.
  */
 import { execFile } from "node:child_process";
-import { chmod, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
@@ -33,21 +33,27 @@ async function list(folder, ending) {
 }
 
 async function buildHost() {
-  await rm("dist", { recursive: true, force: true });
-  await build({
+  const { metafile } = await build({
     ...shared,
+    metafile: true,
     entryPoints: {
       index: "host/index.ts",
       worker: "host/guest/worker.ts",
+      "bench-worker": "host/cli/bench/worker.ts",
       cli: "host/cli/main.ts",
       abi: "host/abi.ts",
     },
     outdir: "dist",
     external: ["koffi"],
     splitting: true,
-    chunkNames: "chunks/[name]-[hash]",
+    // Beside the entries: the library finds its worker by a URL relative to the file it is in.
+    chunkNames: "[name]-[hash]",
   });
   await chmod("dist/cli.js", 0o755);
+  // Chunks of earlier builds; only now, so that programs that run meanwhile find theirs as long as they can.
+  for (const file of await readdir("dist")) {
+    if (/\.js(\.map)?$/.test(file) && !(`dist/${file}` in metafile.outputs)) await rm(`dist/${file}`);
+  }
 }
 
 /** Declarations, with the file extensions that Node's own resolution asks for in relative imports. */
@@ -79,6 +85,16 @@ async function buildGuest(source) {
   }
 }
 
+/** Guests that the command line itself runs (`bench`) are part of the package. */
+const SHIPPED_GUESTS = ["load", "load-wasi"];
+
+async function shipGuests() {
+  await mkdir("dist/guests", { recursive: true });
+  for (const name of SHIPPED_GUESTS) {
+    await copyFile(`build/guests/${name}.wasm`, `dist/guests/${name}.wasm`);
+  }
+}
+
 async function buildGuests() {
   await mkdir("build/guests", { recursive: true });
   const sources = [...(await list("examples", "/guest.ts")), ...(await list("test/guests", ".ts"))];
@@ -89,6 +105,7 @@ async function buildGuests() {
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  await shipGuests();
 }
 
 /** Tests, benches and example hosts import "wasm-uring" as a user would: it resolves to dist. */

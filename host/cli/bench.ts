@@ -15,7 +15,7 @@ import {
   type RwName,
 } from "./bench/job";
 import { runNative } from "./bench/native";
-import { parseBlockSize, parseDepth, parseName, parseRuntime } from "./bench/parse";
+import { parseBlockSize, parseDepth, parseName, parseRampTime, parseRuntime } from "./bench/parse";
 import { runPassthrough } from "./bench/passthrough";
 import { renderBench } from "./bench/render";
 import { type BenchResult, benchResult } from "./bench/result";
@@ -32,6 +32,7 @@ interface BenchFlags {
   bs: number;
   iodepth: number;
   runtime: number;
+  rampTime: number;
   path: PathName;
   engine: "auto" | EngineName;
   sqpoll?: number;
@@ -72,6 +73,11 @@ export function benchCommand(): Command {
     .addOption(new Option("--iodepth <n>", "operations in flight").argParser(parseDepth).default(1))
     .addOption(new Option("--runtime <s>", "seconds").argParser(parseRuntime).default(1))
     .addOption(
+      new Option("--ramp-time <s>", "seconds of the same load before anything counts")
+        .argParser(parseRampTime)
+        .default(0.1),
+    )
+    .addOption(
       new Option("--path <name>", `${PATH_NAMES.join(", ")}`)
         .argParser((text) => parseName("--path", text, PATH_NAMES))
         .default("passthrough"),
@@ -108,6 +114,7 @@ function jobOf(flags: BenchFlags): BenchJob {
     bs: flags.bs,
     iodepth: flags.iodepth,
     runtime: flags.runtime,
+    rampTime: flags.rampTime,
     direct: flags.direct === true,
     engine: flags.engine,
     sqpollIdleMs: flags.sqpoll ?? null,

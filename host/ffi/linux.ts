@@ -3,7 +3,8 @@
  * pointer conversions. io_uring has no libc wrappers and goes through syscall(2); its numbers are the same on every
  * architecture that shares the generic table, x86_64 included (425 to 427).
  */
-import koffi from "koffi";
+import { createRequire } from "node:module";
+import type Koffi from "koffi";
 import { Errno } from "../abi";
 import { assert } from "../errors";
 import type { Syscalls } from "./syscalls";
@@ -23,8 +24,29 @@ function toBigInt(result: number, errno: number): bigint {
   return result === -1 ? BigInt(-errno) : BigInt(result);
 }
 
+/** glibc's name, then musl's (Alpine). */
+const LIBC_NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
+
+/** Loaded when first needed, not imported: where koffi has no binary this library still loads, and emulates. */
+function loadKoffi(): typeof Koffi {
+  return createRequire(import.meta.url)("koffi");
+}
+
+function loadLibc(koffi: typeof Koffi): ReturnType<typeof Koffi.load> {
+  let failure: unknown;
+  for (const name of LIBC_NAMES) {
+    try {
+      return koffi.load(name);
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  throw failure;
+}
+
 function makeLinuxSyscalls(): Syscalls {
-  const libc = koffi.load("libc.so.6");
+  const koffi = loadKoffi();
+  const libc = loadLibc(koffi);
   const number = (declaration: string) => libc.func(declaration) as NumberFunction;
   const mixed = (declaration: string) => libc.func(declaration) as MixedFunction;
 
@@ -32,6 +54,7 @@ function makeLinuxSyscalls(): Syscalls {
   const enter = number(
     "int syscall(int nr, int fd, uint32_t submit, uint32_t complete, uint32_t flags, uintptr_t arg, int size)",
   );
+  const submit = number("int syscall(int nr, int fd, uint32_t submit, uint32_t complete, uint32_t flags)");
   const registerBuffer = number("int syscall(int nr, int fd, uint32_t op, void *arg, uint32_t count)");
   const registerAddress = mixed("int syscall(int nr, int fd, uint32_t op, uintptr_t arg, uint32_t count)");
   const mmap = mixed("int64_t mmap(uintptr_t addr, size_t len, int prot, int flags, int fd, int64_t offset)");
@@ -85,6 +108,10 @@ function makeLinuxSyscalls(): Syscalls {
         argumentAddress,
         argumentSize,
       );
+      return result === -1 ? -koffi.errno() : result;
+    },
+    ioUringSubmit: (fd, toSubmit, flags) => {
+      const result = submit(SYS_IO_URING_ENTER, fd, toSubmit, 0, flags);
       return result === -1 ? -koffi.errno() : result;
     },
     mmap: (address, length, protection, flags, fd, offset) =>

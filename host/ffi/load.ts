@@ -18,6 +18,6 @@ export function loadSyscalls(platform: string = process.platform): SyscallsLoad 
     return { syscalls: linuxSyscalls(), reason: "" };
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    return { syscalls: null, reason: `koffi cannot load libc.so.6 (${message})` };
+    return { syscalls: null, reason: `koffi cannot load the C library (${message})` };
   }
 }

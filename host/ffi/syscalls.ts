@@ -20,6 +20,11 @@ export interface Syscalls {
     argumentAddress: number,
     argumentSize: number,
   ): number;
+  /**
+   * io_uring_enter(2) that submits and waits for nothing: without GETEVENTS the kernel reads neither of the last two
+   * parameters, so they are not even passed. For the hot path.
+   */
+  ioUringSubmit(fd: number, toSubmit: number, flags: number): number;
   mmap(address: bigint, length: number, protection: number, flags: number, fd: number, offset: number): bigint;
   munmap(address: bigint, length: number): number;
   mremap(address: bigint, oldLength: number, newLength: number, flags: number, newAddress: bigint): bigint;

@@ -30,7 +30,7 @@ const DEADLINE_MS_MAX = 2 ** 31 - 1;
 const PROVIDED: Readonly<Record<string, ReadonlySet<string>>> = {
   uring: new Set(["query", "grant", "setup", "enter"]),
   wasi_snapshot_preview1: new Set(wasiFunctionNames()),
-  env: new Set(["abort"]),
+  env: new Set(["abort", "seed"]),
 };
 
 function badOption(what: string, why: string, whatToDo: string): WasmUringError {

@@ -63,6 +63,9 @@ export class Guest implements AsyncDisposable {
   #stats: EngineStats | null = null;
   #elapsedMs = 0;
   #ending: Ending | null = null;
+  #ended = false;
+  #closed = false;
+  #graceTimer: NodeJS.Timeout | undefined;
   #worker: Worker | null = null;
   #exited: Promise<void> = Promise.resolve();
   #running: Promise<GuestResult> | null = null;
@@ -76,13 +79,13 @@ export class Guest implements AsyncDisposable {
    * Runs `_start` to its end.
    *
    * @returns how it ended; exit, trap, deadline, abort and host failure are outcomes, not exceptions
-   * @throws WasmUringError ERR_BAD_OPTION when called twice
+   * @throws WasmUringError ERR_BAD_OPTION when called twice or after `close`
    */
   run(): Promise<GuestResult> {
-    if (this.#running !== null) {
+    if (this.#running !== null || this.#closed) {
       throw new WasmUringError("ERR_BAD_OPTION", {
         what: "guest.run()",
-        why: "a guest runs once",
+        why: this.#closed ? "the guest was closed" : "a guest runs once",
         whatToDo: "create another guest",
       });
     }
@@ -92,6 +95,7 @@ export class Guest implements AsyncDisposable {
 
   /** Ends the guest if it still runs, and closes its grants. Idempotent. */
   async close(): Promise<void> {
+    this.#closed = true;
     if (this.#worker !== null) this.#end({ kind: "aborted", reason: "closed" });
     await this.#exited;
     this.#prepared.grants.close();
@@ -130,6 +134,7 @@ export class Guest implements AsyncDisposable {
       if (message.type === "started") timer = this.#startDeadline();
       else if (message.type === "ended") {
         end = message.end;
+        this.#ended = true;
         this.#stats = message.stats;
         this.#elapsedMs = message.elapsedMs;
       } else this.#note(message);
@@ -142,6 +147,7 @@ export class Guest implements AsyncDisposable {
       });
     }).then(async () => {
       clearTimeout(timer);
+      clearTimeout(this.#graceTimer);
       this.#worker = null;
       await this.#closeRing();
     });
@@ -186,17 +192,18 @@ export class Guest implements AsyncDisposable {
 
   /** Asks the guest to unwind, then ends its thread unless it is tearing its ring down. */
   #end(ending: Ending): void {
-    this.#ending ??= ending;
+    // What the guest said of its end counts when it came first.
+    if (!this.#ended) this.#ending ??= ending;
     this.#control.stop();
     const deadline = Date.now() + CLEANING_MS;
     const terminate = () => {
       const worker = this.#worker;
       if (worker === null) return;
       const cleaning = this.#control.state >= WorkerState.CLEANING && Date.now() < deadline;
-      if (cleaning) setTimeout(terminate, GRACE_MS);
+      if (cleaning) this.#graceTimer = setTimeout(terminate, GRACE_MS);
       else void worker.terminate();
     };
-    setTimeout(terminate, GRACE_MS);
+    this.#graceTimer = setTimeout(terminate, GRACE_MS);
   }
 
   /** The worker closes its own ring unless it was ended; then it is done here, without blocking the event loop. */
@@ -208,9 +215,8 @@ export class Guest implements AsyncDisposable {
 
   #outcome(end: WorkerEnd | null): Outcome {
     if (end?.kind === "host-failure") return { kind: "host-failure", error: reviveError(end.error) };
-    if (this.#ending !== null && (end === null || end.kind === "stopped" || end.kind === "trap")) {
-      return this.#ending;
-    }
+    // Even if the guest swallowed the exception that was to unwind it and ended otherwise.
+    if (this.#ending !== null) return this.#ending;
     if (end?.kind === "exit" || end?.kind === "trap") return end;
     return { kind: "host-failure", error: workerError(new Error("the thread ended without a word")) };
   }

@@ -25,6 +25,8 @@ function describeEnd(error: unknown): WorkerEnd {
   if (error instanceof GuestExit) return { kind: "exit", exitCode: error.exitCode };
   if (error instanceof GuestStopped) return { kind: "stopped" };
   if (error instanceof WebAssembly.RuntimeError) return { kind: "trap", message: error.message };
+  // A value that the module's own declaration of an import gave a wrong type: an i64 where a number is expected.
+  if (error instanceof TypeError) return { kind: "trap", message: error.message };
   if (error instanceof RangeError) return { kind: "trap", message: error.message };
   if (error instanceof WebAssembly.Exception) return { kind: "trap", message: "uncaught exception" };
   const failure =
@@ -39,6 +41,9 @@ function describeEnd(error: unknown): WorkerEnd {
   const { code, message, detail } = failure;
   return { kind: "host-failure", error: { code, message, detail: { ...detail, cause: undefined } } };
 }
+
+/** What AssemblyScript's own loader gives as the seed of Math.random. */
+const seed = () => Date.now() * Math.random();
 
 export class Vcpu {
   readonly #start: WorkerStart;
@@ -130,8 +135,18 @@ export class Vcpu {
     };
     const imports: Record<string, WebAssembly.ModuleImports> = {
       uring: this.#uring.functions(),
-      wasi_snapshot_preview1: createWasi({ memory: guestMemory, args, env, stdio, stopped, exit }),
-      env: { abort: createAbort({ memory: guestMemory, stderr: stdio.stderr }) },
+      wasi_snapshot_preview1: createWasi({
+        memory: guestMemory,
+        args,
+        env,
+        stdio,
+        stopped,
+        exit,
+        unwind: () => {
+          throw new GuestStopped();
+        },
+      }),
+      env: { abort: createAbort({ memory: guestMemory, stderr: stdio.stderr }), seed },
     };
     if (memory !== null && memoryImport !== null) {
       imports[memoryImport.module] = { ...imports[memoryImport.module], [memoryImport.name]: memory };

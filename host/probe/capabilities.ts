@@ -140,7 +140,7 @@ function onRingChecks(syscalls: Syscalls, stage: GuestMemory): Capability[] {
     ),
     check("SYNC_CANCEL", "an ordered teardown (6.0)", (fd) => {
       enableRing(syscalls, fd);
-      return -cancelAll(syscalls, fd, CANCEL_TIMEOUT_MS);
+      return Math.min(cancelAll(syscalls, fd, CANCEL_TIMEOUT_MS), 0);
     }),
     check("IOWQ_MAX_WORKERS", "a bound on worker threads (5.15)", (fd) => {
       capIoWorkers(syscalls, fd, IO_WORKERS_MAX);

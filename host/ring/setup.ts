@@ -129,6 +129,17 @@ function flagNames(flags: number): string[] {
   return names;
 }
 
+/** A rung that turns out to be unavailable half-way has undone itself and counts as refused. */
+function tryRung(rung: Rung, context: SetupContext): Attempt {
+  try {
+    return rung.attempt(context);
+  } catch (error) {
+    const unfit = error instanceof WasmUringError && error.code === "ERR_ENGINE_UNAVAILABLE";
+    if (!unfit || context.plan.engine !== "auto") throw error;
+    return { refused: error.message, denied: false };
+  }
+}
+
 /**
  * Sets a ring up in the guest's memory.
  *
@@ -142,7 +153,7 @@ export function setupRing(context: SetupContext): RingSetup {
   for (const rung of RUNGS) {
     if (plan.engine !== "auto" && plan.engine !== rung.engine) continue;
     if (denied && rung.needsIoUring) continue;
-    const attempt = rung.attempt(context);
+    const attempt = tryRung(rung, context);
     if ("refused" in attempt) {
       ladder.push({ engine: rung.label, taken: false, reason: attempt.refused });
       denied ||= attempt.denied;

@@ -16,11 +16,12 @@ const WASM_PAGE_BYTES = 65536;
 
 /** Counts what happened and when it is over. */
 class Tally {
-  readonly histogram = new Histogram();
+  histogram = new Histogram();
   readonly #job: BenchJob;
-  readonly #cpu = process.cpuUsage();
-  readonly #start = performance.now();
-  readonly #end: number;
+  #cpu = process.cpuUsage();
+  #start = performance.now();
+  #end: number;
+  #measuring: boolean;
   #ios = 0;
   #bytes = 0;
   #errors = 0;
@@ -30,17 +31,35 @@ class Tally {
 
   constructor(job: BenchJob) {
     this.#job = job;
-    this.#end = this.#start + job.runtime * 1000;
+    this.#measuring = job.rampTime === 0;
+    this.#end = this.#start + 1000 * (this.#measuring ? job.runtime : job.rampTime);
   }
 
   /** The time when this operation is to be measured, 0 when not, -1 when the runtime is over. */
   begin(): number {
     if (--this.#untilStamp > 0) return 0;
     const now = performance.now();
-    if (now >= this.#end) return -1;
+    if (now >= this.#end) {
+      if (this.#measuring) return -1;
+      return this.#restart();
+    }
     const fitting = Math.floor((STAMP_SPACING_MS * this.#ios) / (now - this.#start + 1e-3));
     this.#untilStamp = Math.max(1, Math.min(STRIDE_MAX, fitting));
     return now;
+  }
+
+  /** The ramp is over: everything counts from here. */
+  #restart(): number {
+    this.#measuring = true;
+    this.#ios = 0;
+    this.#bytes = 0;
+    this.#shorts = 0;
+    this.#untilStamp = 1;
+    this.histogram = new Histogram();
+    this.#cpu = process.cpuUsage();
+    this.#start = performance.now();
+    this.#end = this.#start + 1000 * this.#job.runtime;
+    return this.#start;
   }
 
   done(moved: number, began: number): void {

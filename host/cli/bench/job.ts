@@ -27,6 +27,8 @@ export interface BenchJob {
   iodepth: number;
   /** Seconds. */
   runtime: number;
+  /** Seconds of the same load before anything counts. */
+  rampTime: number;
   direct: boolean;
   engine: "auto" | EngineName;
   /** null: enter mode. */

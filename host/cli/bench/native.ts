@@ -72,6 +72,7 @@ function twinArguments(job: BenchJob): string[] {
     ...["--bs", String(job.bs)],
     ...["--iodepth", String(job.iodepth)],
     ...["--runtime", String(job.runtime)],
+    ...["--ramp-time", String(job.rampTime)],
     ...["--flags", job.nativeFlags],
     ...(job.direct ? ["--direct"] : []),
     ...(job.sqpollIdleMs === null ? [] : ["--sqpoll", String(job.sqpollIdleMs)]),

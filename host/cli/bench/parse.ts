@@ -23,10 +23,27 @@ export function parseDepth(text: string): number {
   throw badOption(`--iodepth "${text}"`, `it is not a whole number from 1 to ${SQ_ENTRIES_MAX}`);
 }
 
+function parseSeconds(text: string): number {
+  const seconds = /^\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : Number.NaN;
+  return seconds <= RUNTIME_MAX_S ? seconds : Number.NaN;
+}
+
 export function parseRuntime(text: string): number {
-  const seconds = /^\d{1,6}(\.\d{1,6})?$/.test(text) ? Number(text) : 0;
-  if (seconds > 0 && seconds <= RUNTIME_MAX_S) return seconds;
-  throw badOption(`--runtime "${text}"`, `it is not a number of seconds above 0 and up to ${RUNTIME_MAX_S}`);
+  const seconds = parseSeconds(text);
+  if (seconds > 0) return seconds;
+  throw badOption(
+    `--runtime "${text}"`,
+    `it is not a number of seconds above 0 and up to ${RUNTIME_MAX_S}`,
+  );
+}
+
+export function parseRampTime(text: string): number {
+  const seconds = parseSeconds(text);
+  if (seconds >= 0) return seconds;
+  throw badOption(
+    `--ramp-time "${text}"`,
+    `it is not a number of seconds from 0 to ${RUNTIME_MAX_S}`,
+  );
 }
 
 export function parseName<Name extends string>(

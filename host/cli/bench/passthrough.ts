@@ -18,6 +18,7 @@ function guestArguments(job: BenchJob): string[] {
     ...["--bs", String(job.bs)],
     ...["--iodepth", String(job.iodepth)],
     ...["--runtime", String(job.runtime)],
+    ...["--ramp-time", String(job.rampTime)],
   ];
 }
 

@@ -25,7 +25,14 @@ function depthOf(job: BenchJob): number {
 /** @param ring what the guest got; null for the other paths */
 export function benchResult(job: BenchJob, measure: Measure, ring: RingReport | null) {
   const seconds = measure.elapsedNs / NS_PER_S;
-  const { samples, ...latencyUs } = measure.latencyUs;
+  const { samples, ...latency } = measure.latencyUs;
+  const latencyUs = {
+    p50: round(latency.p50, 3),
+    p90: round(latency.p90, 3),
+    p99: round(latency.p99, 3),
+    p999: round(latency.p999, 3),
+    max: round(latency.max, 3),
+  };
   const ios = Math.max(1, measure.ios);
   const flags = measure.setupFlags === undefined ? null : flagNames(measure.setupFlags);
   return {
@@ -39,6 +46,7 @@ export function benchResult(job: BenchJob, measure: Measure, ring: RingReport | 
     /** Operations that this path really keeps in flight. */
     inFlight: depthOf(job),
     runtime: job.runtime,
+    rampTime: job.rampTime,
     direct: job.direct,
     sqpollIdleMs: job.sqpollIdleMs,
     file: job.file,

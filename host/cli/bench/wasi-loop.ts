@@ -23,7 +23,13 @@ export async function runWasi(job: BenchJob, guest: string): Promise<Measure> {
       stdin: data,
       stdout: output,
       returnOnExit: true,
-      args: ["load-wasi", "--rw", job.rw, "--bs", String(job.bs), "--runtime", String(job.runtime)],
+      args: [
+        "load-wasi",
+        ...["--rw", job.rw],
+        ...["--bs", String(job.bs)],
+        ...["--runtime", String(job.runtime)],
+        ...["--ramp-time", String(job.rampTime)],
+      ],
     });
     const abort = () => {
       throw new Error("the guest aborted");

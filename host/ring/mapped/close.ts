@@ -7,24 +7,39 @@ import { Errno } from "../../abi";
 import type { Syscalls } from "../../ffi/syscalls";
 import { cancelAll } from "../register";
 
-/** How long a teardown waits for what cannot be cancelled (O_DIRECT in flight). */
+/** How long a teardown waits for what cannot be cancelled. */
 const CANCEL_TIMEOUT_MS = 5000;
 /** One blocking wait on a thread that must not block. */
 const GENTLE_TIMEOUT_MS = 2;
 const GENTLE_PAUSE_MS = 10;
+const PAUSE_MS = 1;
+
+const pauseWord = new Int32Array(new SharedArrayBuffer(4));
+
+/**
+ * Whether operations may still be in flight: some were found, which are cancelled but perhaps not yet complete (the
+ * kernel's SQPOLL thread completes them later), or the call did not get to the end.
+ */
+function mayBeInFlight(found: number): boolean {
+  return found > 0 || found === -Errno.ETIME || found === -Errno.EINTR;
+}
 
 /** For the guest's own thread: blocks until it is done. */
 export function closeRing(syscalls: Syscalls, ringFd: number): void {
-  cancelAll(syscalls, ringFd, CANCEL_TIMEOUT_MS);
+  const end = performance.now() + CANCEL_TIMEOUT_MS;
+  for (let first = true; ; first = false) {
+    const leftMs = Math.ceil(end - performance.now());
+    if (leftMs <= 0 || !mayBeInFlight(cancelAll(syscalls, ringFd, leftMs))) break;
+    // What completes on this thread did so when the call returned; the rest gets a moment.
+    if (!first) Atomics.wait(pauseWord, 0, 0, PAUSE_MS);
+  }
   syscalls.close(ringFd);
 }
 
 /** For the embedder's thread, when the worker died: short waits with the event loop running between them. */
 export async function closeRingGently(syscalls: Syscalls, ringFd: number): Promise<void> {
-  const end = Date.now() + CANCEL_TIMEOUT_MS;
-  while (Date.now() < end) {
-    const errno = cancelAll(syscalls, ringFd, GENTLE_TIMEOUT_MS);
-    if (errno !== Errno.ETIME && errno !== Errno.EINTR) break;
+  const end = performance.now() + CANCEL_TIMEOUT_MS;
+  while (mayBeInFlight(cancelAll(syscalls, ringFd, GENTLE_TIMEOUT_MS)) && performance.now() < end) {
     await sleep(GENTLE_PAUSE_MS);
   }
   syscalls.close(ringFd);

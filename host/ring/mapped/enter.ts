@@ -35,9 +35,12 @@ export class Enter {
     this.#argument.setBigUint64(GeteventsArg.TS, address + BigInt(this.#timespec), true);
   }
 
-  /** Submits without waiting. */
+  /** Submits without waiting; GETEVENTS flushes overflow and runs what is due. */
   submit(toSubmit: number, flags: number): number {
     this.syscallCount++;
+    if ((flags & EnterFlag.GETEVENTS) === 0) {
+      return this.#syscalls.ioUringSubmit(this.#fd, toSubmit, flags | this.#fdFlag);
+    }
     return this.#syscalls.ioUringEnter(this.#fd, toSubmit, 0, flags | this.#fdFlag, 0, 0);
   }
 

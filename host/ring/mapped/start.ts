@@ -2,23 +2,21 @@
  * Starts the `mapped` engine: the set-up sequence of kernel-facts 9 with every return code checked and everything
  * undone when a step fails.
  */
-import { CqOffset, Params, Register, RingMode, SetupFlag, SqOffset } from "../../abi";
-import { WasmUringError } from "../../errors";
-import type { Syscalls } from "../../ffi/syscalls";
+import { CqOffset, Params, RingMode, SetupFlag, SqOffset } from "../../abi";
 import type { CheckedRequest, EngineContext, RingLayout } from "../engine";
 import {
   capIoWorkers,
   enableRing,
-  opcodeNames,
-  probeOpcodes,
   registerFiles,
-  registerRestrictions,
+  registerRingFd,
+  unregisterRingFd,
 } from "../register";
 import { registerArena } from "../relocate";
-import { restrictionsOf } from "../restrictions";
+import { confine } from "../confine";
 import { createKernelRing, type KernelRing, type Placement, unmapRing } from "./create";
 import { closeRing } from "./close";
 import { MappedEngine } from "./engine";
+import { findPollThread, waitForPollThread } from "./poll-thread";
 import { selfTest } from "./self-test";
 
 export interface MappedStart {
@@ -56,33 +54,11 @@ function clearRing(context: EngineContext): void {
   memory.bytes.fill(0, request.sqesOffset, request.sqesOffset + request.sqesLength);
 }
 
-/** IORING_REGISTER_RING_FDS (5.18): saves a descriptor look-up per enter. -1 when the kernel does not know it. */
-function registerRingFd(syscalls: Syscalls, ringFd: number): number {
-  const update = new DataView(new ArrayBuffer(16)); // struct io_uring_rsrc_update
-  update.setUint32(0, 0xffffffff, true); // any free index
-  update.setBigUint64(8, BigInt(ringFd), true);
-  const result = syscalls.ioUringRegister(ringFd, Register.RING_FDS, new Uint8Array(update.buffer), 1);
-  return result === 1 ? update.getUint32(0, true) : -1;
-}
-
-function confine(context: EngineContext, ring: KernelRing): void {
-  const { syscalls, plan } = context;
-  const known = probeOpcodes(syscalls, ring.fd);
-  const restrictions = restrictionsOf(plan.policy, known);
-  if (restrictions.missing.length > 0) {
-    throw new WasmUringError("ERR_BAD_POLICY", {
-      what: `installing policy "${plan.policy.name}"`,
-      why: `this kernel does not know ${opcodeNames(restrictions.missing)}`,
-      whatToDo: "leave these out of the policy, or use a newer kernel",
-    });
-  }
-  registerRestrictions(syscalls, ring.fd, restrictions.entries, restrictions.count);
-}
-
 function prepare(
   context: EngineContext,
   ring: KernelRing,
   base: bigint,
+  registeredIndex: number,
   unwind: () => void,
 ): MappedEngine {
   const { syscalls, request, plan, memory } = context;
@@ -90,8 +66,7 @@ function prepare(
   const arena = base + BigInt(request.arenaOffset);
   registerArena(syscalls, ring.fd, arena, request.arenaOffset, request.arenaLength);
   capIoWorkers(syscalls, ring.fd, plan.ioWorkersMax);
-  const registeredIndex = registerRingFd(syscalls, ring.fd);
-  confine(context, ring);
+  confine(context, ring.fd);
   enableRing(syscalls, ring.fd);
   const layout = layoutOf(ring, request);
   const [opcode] = plan.policy.opcodes;
@@ -109,13 +84,17 @@ export function startMapped(context: EngineContext, placement: Placement): Mappe
   clearRing(context);
   const ring = createKernelRing(syscalls, request, plan.sqpoll, placement, base);
   if (typeof ring === "number") return ring;
+  const registeredIndex = registerRingFd(syscalls, ring.fd);
+  const pollThread = plan.sqpoll === null ? -1 : findPollThread(ring.fd);
   const unwind = () => {
+    waitForPollThread(pollThread);
     if (placement === "MAP_FIXED") unmapRing(syscalls, base, request);
   };
   try {
-    const engine = prepare(context, ring, base, unwind);
+    const engine = prepare(context, ring, base, registeredIndex, unwind);
     return { engine, setupFlags: ring.flags, features: ring.features };
   } catch (error) {
+    unregisterRingFd(syscalls, ring.fd, registeredIndex);
     closeRing(syscalls, ring.fd);
     unwind();
     throw error;

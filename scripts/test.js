@@ -1,0 +1,130 @@
+/**
+ * Runs the built test files one after another, each in a process of its own so that none can hide what another left
+ * behind, and adds up uvu's own counts. As root it runs everything a second time as an ordinary user (nobody) with
+ * 8 MiB of locked memory, because that is who most users are.
+ *
+ *   node scripts/test.js [--only-here] [PART-OF-A-PATH]...
+ */
+import { spawn, spawnSync } from "node:child_process";
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, chmodSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const NOBODY = 65534;
+const MEMLOCK_BYTES = 8 << 20;
+const FILE_TIMEOUT_MS = 300_000;
+/** What a test needs of the checkout, when nobody may not read it where it is. */
+const NEEDED = [
+  ...["package.json", "asconfig.json", "tsconfig.json", "README.md"],
+  ...["dist", "build", "node_modules", "assembly", "host", "test", "examples", "bench", "docs"],
+];
+
+const options = process.argv.slice(2);
+const onlyHere = options.includes("--only-here");
+const wanted = options.filter((option) => !option.startsWith("--"));
+
+function testFiles() {
+  const found = readdirSync("build/test", { recursive: true })
+    .map((name) => join("build/test", name))
+    .filter((name) => name.endsWith(".test.js"))
+    // A bundle whose source is gone is left over from another checkout.
+    .filter((name) => existsSync(name.replace(/^build\//, "").replace(/\.js$/, ".ts")))
+    .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
+  return found.sort();
+}
+
+/** uvu's own closing lines of one file. */
+function countsOf(output) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes
+  const plain = output.replace(/\u001b\[[0-9;]*m/g, "");
+  const number = (label) => {
+    const all = [...plain.matchAll(new RegExp(`^\\s*${label}:\\s+(\\d+)`, "gm"))];
+    return all.reduce((sum, match) => sum + Number(match[1]), 0);
+  };
+  return { total: number("Total"), passed: number("Passed"), skipped: number("Skipped") };
+}
+
+function runFile(file, command, cwd) {
+  return new Promise((resolve) => {
+    const [program, ...rest] = [...command, process.execPath, file];
+    const child = spawn(program, rest, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    let output = "";
+    const collect = (chunk) => {
+      output += chunk;
+    };
+    child.stdout.on("data", collect);
+    child.stderr.on("data", collect);
+    const timer = setTimeout(() => child.kill("SIGKILL"), FILE_TIMEOUT_MS);
+    child.on("error", (error) => {
+      output += String(error);
+    });
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      resolve({ output, code, signal });
+    });
+  });
+}
+
+async function runAll(title, command, cwd) {
+  console.log(`\n${title}: Node ${process.version}`);
+  const sum = { passed: 0, failed: 0, skipped: 0 };
+  for (const file of testFiles()) {
+    const began = Date.now();
+    const { output, code, signal } = await runFile(file, command, cwd);
+    const { total, passed, skipped } = countsOf(output);
+    // A file that ended badly without a failed test of its own (crash, hang, no test) counts as one failure.
+    const bad = code !== 0 || total === 0;
+    const failed = Math.max(total - passed - skipped, bad ? 1 : 0);
+    sum.passed += passed;
+    sum.failed += failed;
+    sum.skipped += skipped;
+    const seconds = ((Date.now() - began) / 1000).toFixed(1);
+    const name = file.replace("build/test/", "");
+    console.log(`${failed === 0 ? "ok  " : "FAIL"} ${name}  ${passed}/${total}  ${seconds} s`);
+    for (const line of output.split("\n")) if (/\bskip/i.test(line) && !/^\s*Skipped:/.test(line)) console.log(`       ${line.trim()}`);
+    if (failed > 0) console.log(`${output.trimEnd()}\n     exit code ${code}, signal ${signal}`);
+  }
+  return sum;
+}
+
+/** A folder with the build that nobody may read: this one, or a copy. */
+function readableFolder() {
+  const test = spawnSync(process.execPath, ["-e", "require('node:fs').accessSync('package.json')"], {
+    uid: NOBODY,
+    gid: NOBODY,
+    stdio: "ignore",
+  });
+  if (test.status === 0) return { folder: process.cwd(), remove: () => {} };
+  const folder = mkdtempSync(join(tmpdir(), "wasm-uring-test-"));
+  chmodSync(folder, 0o755);
+  for (const name of NEEDED) {
+    if (existsSync(name)) cpSync(name, join(folder, name), { recursive: true, verbatimSymlinks: true });
+  }
+  return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+async function runAsNobody() {
+  const nothing = { passed: 0, failed: 0, skipped: 0 };
+  if (onlyHere || process.getuid?.() !== 0) return nothing;
+  const drop = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
+  const command = ["prlimit", `--memlock=${MEMLOCK_BYTES}:${MEMLOCK_BYTES}`, ...drop];
+  const works = spawnSync(command[0], [...command.slice(1), "true"], { stdio: "ignore" });
+  if (works.status !== 0) {
+    console.log("\nskipped: the run as nobody needs prlimit and setpriv (util-linux)");
+    return nothing;
+  }
+  const { folder, remove } = readableFolder();
+  try {
+    return await runAll("as nobody, 8 MiB of locked memory", command, folder);
+  } finally {
+    remove();
+  }
+}
+
+const here = await runAll(`as ${process.getuid?.() === 0 ? "root" : "this user"}`, [], process.cwd());
+const nobody = await runAsNobody();
+const passed = here.passed + nobody.passed;
+const failed = here.failed + nobody.failed;
+const skipped = here.skipped + nobody.skipped;
+console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+process.exit(failed === 0 && passed > 0 ? 0 : 1);

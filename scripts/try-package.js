@@ -1,0 +1,47 @@
+/**
+ * Does the package work for somebody who only installs it? Packs it, installs the tarball in an empty folder, runs the
+ * command, imports the host API and the ABI, and compiles a guest against the SDK.
+ */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const GUEST = `
+import { cqeResult, openGrant, prepReadFixed, print, Ring } from "wasm-uring/assembly";
+
+export function _start(): void {
+  const input = openGrant("input");
+  const ring = Ring.create(4096);
+  prepReadFixed(ring.getSqe(), input.slot, ring.arena.alloc(4096), 5, 0, 1);
+  ring.submitAndWait(1);
+  print("read " + cqeResult(ring.waitCqe()).toString());
+}
+`;
+const HOST = `
+import { runGuest } from "wasm-uring";
+import { ABI_VERSION } from "wasm-uring/abi";
+
+const result = await runGuest("guest.wasm", { files: { input: { path: "guest.ts" } }, stdout: "capture" });
+console.log(new TextDecoder().decode(result.stdout).trim(), ABI_VERSION, result.ring?.engine);
+`;
+
+const folder = mkdtempSync(join(tmpdir(), "wasm-uring-package-"));
+const run = (command, ...options) =>
+  execFileSync(command, options, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+try {
+  const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], { encoding: "utf8" });
+  const tarball = packed.trim().split("\n").at(-1);
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
+  run("npm", "install", "--silent", "--no-audit", "--no-fund", tarball);
+  writeFileSync(join(folder, "guest.ts"), GUEST);
+  writeFileSync(join(folder, "host.js"), HOST);
+  run("npx", "asc", "guest.ts", "-o", "guest.wasm", "-O3", "--runtime", "stub", "--enable", "threads");
+  const byCommand = run("npx", "wasm-uring", "run", "--file", "input=guest.ts", "guest.wasm");
+  const byImport = run("node", "host.js");
+  console.log(byCommand.trim(), "|", byImport.trim());
+  if (byCommand.trim() !== "read 5" || !/^read 5 1 /.test(byImport)) throw new Error("unexpected output");
+  console.log("the tarball works");
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
