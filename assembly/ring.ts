@@ -196,7 +196,10 @@ export class Ring {
     return atomic.load<u32>(this.cqTailPointer) - this.cqHead;
   }
 
-  /** The oldest completion, 0 when there is none. Valid until `advance`. */
+  /**
+   * The oldest completion, 0 when there is none. Valid until `advance`. It only looks: without SQPOLL completions of
+   * slow operations arrive in `submitAndWait`, `waitCqe` or `collect`.
+   */
   @inline peekCqe(): usize {
     if (this.cqReady() == 0) return 0;
     return this.cqes + (<usize>(this.cqHead & this.cqMask) << 4);
@@ -238,6 +241,13 @@ export class Ring {
   /** Whether completions wait outside a full CQ (IORING_SQ_CQ_OVERFLOW). */
   @inline hasOverflow(): bool {
     return (atomic.load<u32>(this.sqFlagsPointer) & SqFlag.CQ_OVERFLOW) != 0;
+  }
+
+  /** Has what is complete posted, without waiting. Returns completions that can be taken, or a negated errno. */
+  collect(): i32 {
+    if (this.isPolled) return <i32>this.cqReady();
+    const result = this.flushOverflow();
+    return result < 0 ? result : <i32>this.cqReady();
   }
 
   /** Has the kernel move overflowed completions into the CQ; make room by `advance` first. */

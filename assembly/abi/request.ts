@@ -73,7 +73,7 @@ export const enum SetupRequest {
 export enum RingMode {
   /** A kernel thread consumes the SQ; enter only when SqFlag.NEED_WAKEUP is set, or to wait. */
   SQPOLL = 1,
-  /** Completions are posted only inside enter with GETEVENTS (IORING_SETUP_DEFER_TASKRUN). */
+  /** Completions may be posted only inside enter with GETEVENTS: a guest that merely looks at the CQ may look for ever. */
   DEFER_TASKRUN = 2,
   /** The kernel consumes these very rings. */
   MAPPED = 4,

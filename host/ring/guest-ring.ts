@@ -100,8 +100,8 @@ export class GuestRing {
   }
 
   /**
-   * Re-makes the view when the guest grew a plain memory, which detaches it; that of a shared memory
-   * stays good. To be called first in every enter.
+   * Re-makes the view when the guest grew a plain memory, which detaches it; that of a shared
+   * memory stays good. To be called first in every enter.
    *
    * @returns whether it did, so that the caller can look whether the memory moved
    */

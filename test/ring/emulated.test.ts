@@ -199,6 +199,19 @@ test("counts what the policy refused", () => {
   driver.close();
 });
 
+test("a stop ends a long submission between two operations", () => {
+  const files = new Files();
+  let looks = 0;
+  const slots = [files.file(0, "x".repeat(100), "r")];
+  const driver = new GuestDriver(startEmulated, { slots, stopped: () => ++looks > 20 });
+  const read: SqeFields = { opcode: Op.READ_FIXED, addr: driver.address(), len: 10 };
+  for (let index = 0; index < 64; index++) driver.queue(read);
+  const taken = driver.enter(64);
+  assert.ok(taken > 0 && taken < 20, `${taken} were taken`);
+  driver.close();
+  files.dispose();
+});
+
 test("a stopped wait ends soon, with and without something to wait for", () => {
   const files = new Files();
   const driver = new GuestDriver(startEmulated, { slots: files.pipe(0, 1), stopped: () => true });

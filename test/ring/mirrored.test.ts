@@ -10,6 +10,7 @@ import { linuxSyscalls } from "../../host/ffi";
 import type { EngineContext, RingEngine } from "../../host/ring/engine";
 import { startMirrored } from "../../host/ring/mirrored/engine";
 import { conformance } from "./conformance";
+import { refusal } from "./refusal";
 import { Files, GuestDriver, type SqeFields } from "./guest-driver";
 
 const test = suite("ring/mirrored");
@@ -18,15 +19,6 @@ function start(context: EngineContext): RingEngine {
   const started = startMirrored(context);
   if (typeof started === "number") throw new Error(`io_uring_setup: ${errnoName(started)}`);
   return started.engine;
-}
-
-/** Why this kernel, container or user gives no ring; undefined when it does. */
-function refusal(): string | undefined {
-  const syscalls = linuxSyscalls();
-  const fd = syscalls.ioUringSetup(1, new Uint8Array(120));
-  if (fd < 0) return errnoName(-fd);
-  syscalls.close(fd);
-  return undefined;
 }
 
 const refused = refusal();

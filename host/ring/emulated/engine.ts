@@ -90,8 +90,7 @@ class EmulatedEngine implements RingEngine {
     const count = Math.min(toSubmit >>> 0, published);
     const room = this.#operations.capacity - this.#operations.count - this.#overflow.count;
     if (count > 0 && room === 0) return -Errno.EBUSY;
-    const taken = Math.min(count, room);
-    if (taken > 0) this.#submit(taken);
+    const taken = this.#submit(Math.min(count, room));
     if (taken < count || wanted === 0) return taken;
     const waited = this.#wait(wanted, end);
     return taken > 0 && waited !== -Errno.EINTR ? taken : waited;
@@ -115,13 +114,16 @@ class EmulatedEngine implements RingEngine {
   /**
    * Takes SQEs and runs them, chain by chain. The end of a submission ends a chain, as in the
    * kernel.
+   *
+   * @returns how many were taken: all, unless the guest was stopped meanwhile
    */
-  #submit(count: number): void {
+  #submit(count: number): number {
     const operations = this.#operations;
     let head = NONE;
     let last = NONE;
     let refused = false;
-    for (let index = 0; index < count; index++) {
+    let taken = 0;
+    while (taken < count) {
       const operation = operations.acquire();
       this.#ring.take(operations.words, operation * SQE_WORDS);
       const verdict = this.#judge(operation);
@@ -130,17 +132,20 @@ class EmulatedEngine implements RingEngine {
       if (head === NONE) head = operation;
       else operations.link(last, operation);
       last = operation;
-      if ((operations.flags(operation) & LINKS) !== 0 && index < count - 1) continue;
+      taken++;
+      if ((operations.flags(operation) & LINKS) !== 0 && taken < count) continue;
       if (refused) this.#refuseChain(head);
       else operations.enqueue(head);
       this.#work();
       head = NONE;
       refused = false;
+      if (this.#stop.stopped()) break;
     }
-    this.#submitted += count;
-    this.#ring.publishHead();
+    this.#submitted += taken;
+    if (taken > 0) this.#ring.publishHead();
     // A poll that was changed may be ready by its new events.
-    if (this.#pending.count > 0) this.#progress(0);
+    if (taken > 0 && this.#pending.count > 0) this.#progress(0);
+    return taken;
   }
 
   #judge(operation: number): number {
@@ -164,10 +169,12 @@ class EmulatedEngine implements RingEngine {
     this.#cancelLinks(following, skip);
   }
 
-  /** Starts and finishes what is queued, until nothing is. */
+  /** Starts and finishes what is queued, until nothing is or the guest is stopped between two. */
   #work(): void {
     const operations = this.#operations;
-    for (let next = operations.dequeue(); next !== NONE; next = operations.dequeue()) {
+    while (!this.#stop.stopped()) {
+      const next = operations.dequeue();
+      if (next === NONE) return;
       if (operations.done[next] === 0) {
         const result = this.#executor.start(next);
         if (result === PENDING) {

@@ -31,7 +31,10 @@ function layoutOf(ring: KernelRing, request: CheckedRequest): RingLayout {
   const at = request.ringOffset;
   const hasArray = (ring.flags & SetupFlag.NO_SQARRAY) === 0;
   return {
-    mode: RingMode.MAPPED | ((ring.flags & SetupFlag.SQPOLL) !== 0 ? RingMode.SQPOLL : 0),
+    // Without a poll thread, what completes later (COOP_TASKRUN) is posted when this thread enters the kernel.
+    mode:
+      RingMode.MAPPED |
+      ((ring.flags & SetupFlag.SQPOLL) !== 0 ? RingMode.SQPOLL : RingMode.DEFER_TASKRUN),
     sqHead: at + sq(SqOffset.HEAD),
     sqTail: at + sq(SqOffset.TAIL),
     sqFlags: at + sq(SqOffset.FLAGS),
