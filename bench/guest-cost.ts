@@ -1,6 +1,6 @@
 /**
- * What a guest costs before it does anything: the time from its set-up request to the answer, and the host's memory
- * for an idle guest beside its own pages and beside a thread.
+ * What a guest costs before it does anything: the time from its set-up request to the answer, and
+ * the host's memory for an idle guest beside its own pages and beside a thread.
  */
 import { execFile } from "node:child_process";
 import { readdirSync, readlinkSync } from "node:fs";
@@ -21,9 +21,15 @@ export interface GuestCost {
   guests: number;
   /** From uring.setup's call to its return, µs. */
   setupUs: Spread;
-  /** From createGuest to the end of a guest that runs for a millisecond, thread and compilation included, ms. */
+  /**
+   * From createGuest to the end of a guest that runs for a millisecond, thread and compilation
+   * included, ms.
+   */
   wholeLifeMs: Spread;
-  /** Resident memory of one more guest beside its own pages, less that of one more bare worker thread, bytes. */
+  /**
+   * Resident memory of one more guest beside its own pages, less that of one more bare worker
+   * thread, bytes.
+   */
   idleGuestBytes: number;
   /** Resident memory of one more bare worker thread, bytes. */
   bareThreadBytes: number;
@@ -35,7 +41,10 @@ const options = (file: string, words: readonly string[]) => ({
   stdout: "ignore" as const,
 });
 
-async function measureSetup(file: string, guests: number): Promise<{ setup: number[]; life: number[] }> {
+async function measureSetup(
+  file: string,
+  guests: number,
+): Promise<{ setup: number[]; life: number[] }> {
   const setup: number[] = [];
   const life: number[] = [];
   for (let index = 0; index < guests; index++) {
@@ -71,10 +80,15 @@ async function growth(count: number, start: () => void, ready: () => boolean): P
 export async function measureIdle(kind: string, count: number, file: string): Promise<never> {
   const aborter = new AbortController();
   const words = ["--runtime", "0.001", "--hold"];
-  const startGuest = () => void runGuest(GUEST, { ...options(file, words), signal: aborter.signal });
+  const startGuest = () =>
+    void runGuest(GUEST, { ...options(file, words), signal: aborter.signal });
   const startThread = () => void new Worker("setInterval(() => {}, 1e6)", { eval: true, env: {} });
   // One of a kind first: what is loaded once for the process is no cost of a guest.
-  await growth(1, kind === "guests" ? startGuest : startThread, () => kind === "threads" || openRings() === 1);
+  await growth(
+    1,
+    kind === "guests" ? startGuest : startThread,
+    () => kind === "threads" || openRings() === 1,
+  );
   const bytes =
     kind === "guests"
       ? await growth(count, startGuest, () => openRings() === count + 1)

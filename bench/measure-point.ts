@@ -1,4 +1,7 @@
-/** One point of a figure: one `wasm-uring bench --json` in a process of its own, as a user would run it. */
+/**
+ * One point of a figure: one `wasm-uring bench --json` in a process of its own, as a user would run
+ * it.
+ */
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { promisify } from "node:util";

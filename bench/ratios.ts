@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: how fast is a guest's ring against the same loop in C? Rounds of all systems interleaved in one
- * run, in turning order, and the ratio taken within each round: absolute numbers drift with the machine, ratios less.
- * Prints tables and writes build/bench/ratios.json.
+ * `npm run bench`: how fast is a guest's ring against the same loop in C? Rounds of all systems
+ * interleaved in one run, in turning order, and the ratio taken within each round: absolute numbers
+ * drift with the machine, ratios less. Prints tables and writes build/bench/ratios.json.
  *
  *   node build/bench/ratios.js [--quick] [--rounds N] [--seconds S] [--depths 1,2,4] [--only PART]...
  */
@@ -12,7 +12,7 @@ import Table from "cli-table3";
 import { Command } from "commander";
 import { type GuestCost, measureGuestCost, measureIdle } from "./guest-cost";
 import { measurePoint, type Point, type PointResult } from "./measure-point";
-import { showSpread, type Spread, spread } from "./spread";
+import { type Spread, showSpread, spread } from "./spread";
 import { makeTestFile, takesDirect } from "./test-file";
 
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -48,7 +48,9 @@ function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
 }
 
-/** Measures a group of points in interleaved rounds; the first is what the others are divided by. */
+/**
+ * Measures a group of points in interleaved rounds; the first is what the others are divided by.
+ */
 async function measureGroup(
   settings: Settings,
   group: readonly { label: string; point: Point }[],
@@ -59,8 +61,13 @@ async function measureGroup(
     const order = group.map((_, index) => index);
     if (round % 2 === 1) order.reverse();
     for (const index of order) {
-      const { label, point } = group[index] ?? { label: "", point: { path: "", iodepth: 0, direct: false, sqpoll: false } };
-      progress(`${cacheName(point.direct)}, depth ${point.iodepth}, ${label}, round ${round + 1} of ${settings.rounds}`);
+      const { label, point } = group[index] ?? {
+        label: "",
+        point: { path: "", iodepth: 0, direct: false, sqpoll: false },
+      };
+      progress(
+        `${cacheName(point.direct)}, depth ${point.iodepth}, ${label}, round ${round + 1} of ${settings.rounds}`,
+      );
       results[index]?.push(await measurePoint(settings.file, point, settings.seconds));
     }
   }
@@ -83,7 +90,11 @@ function kilo(iops: Spread): string {
   return (iops.median / 1000).toFixed(iops.median < 100_000 ? 1 : 0);
 }
 
-function printTable(title: string, head: readonly string[], rows: readonly (readonly string[])[]): void {
+function printTable(
+  title: string,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): void {
   const table = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
   for (const row of rows) table.push([...row]);
   process.stdout.write(`\n${title}\n${table.toString()}\n`);
@@ -105,11 +116,29 @@ async function measureRatios(settings: Settings): Promise<Series[]> {
         all.push(native, guest);
         const cpu = `${guest.cpuUsPerIo.toFixed(2)} / ${native.cpuUsPerIo.toFixed(2)}`;
         const calls = guest.enterCallsPerIo.toFixed(4);
-        rows.push([String(iodepth), kilo(guest.iops), kilo(native.iops), showSpread(guest.ratio, 2), cpu, calls]);
+        rows.push([
+          String(iodepth),
+          kilo(guest.iops),
+          kilo(native.iops),
+          showSpread(guest.ratio, 2),
+          cpu,
+          calls,
+        ]);
       }
-      const head = ["depth", "guest kIOPS", "native kIOPS", "guest / native", "CPU µs/IO", "enter calls/IO"];
+      const head = [
+        "depth",
+        "guest kIOPS",
+        "native kIOPS",
+        "guest / native",
+        "CPU µs/IO",
+        "enter calls/IO",
+      ];
       const mode = sqpoll ? "SQPOLL" : "enter";
-      printTable(`4 KiB random reads, ${cacheName(direct)}, ${mode}: passthrough / native`, head, rows);
+      printTable(
+        `4 KiB random reads, ${cacheName(direct)}, ${mode}: passthrough / native`,
+        head,
+        rows,
+      );
     }
   }
   return all;
@@ -127,7 +156,10 @@ async function measureFlags(settings: Settings): Promise<Series[]> {
       }));
       const series = await measureGroup(settings, group);
       all.push(...series);
-      rows.push([String(iodepth), ...series.map((one) => `${kilo(one.iops)}  ×${one.ratio.median.toFixed(2)}`)]);
+      rows.push([
+        String(iodepth),
+        ...series.map((one) => `${kilo(one.iops)}  ×${one.ratio.median.toFixed(2)}`),
+      ]);
     }
     const head = ["depth", "none", "COOP_TASKRUN", "SINGLE_ISSUER", "DEFER_TASKRUN"];
     printTable(`Native set-up flags, ${cacheName(direct)}, kIOPS and × none`, head, rows);
@@ -146,7 +178,10 @@ async function measureOthers(settings: Settings): Promise<Series[]> {
       { label: "fs-sync", path: "fs-sync", iodepth: 1 },
       { label: `fs-promises ×${depth}`, path: "fs-promises", iodepth: depth },
       { label: "node-wasi", path: "node-wasi", iodepth: 1 },
-    ].map(({ label, path, iodepth }) => ({ label, point: { path, iodepth, direct, sqpoll: false } }));
+    ].map(({ label, path, iodepth }) => ({
+      label,
+      point: { path, iodepth, direct, sqpoll: false },
+    }));
     const series = await measureGroup(settings, group);
     all.push(...series);
     const rows = series.map(({ label, iops, cpuUsPerIo, ratio }) => [
@@ -155,19 +190,30 @@ async function measureOthers(settings: Settings): Promise<Series[]> {
       cpuUsPerIo.toFixed(2),
       showSpread(ratio, 2),
     ]);
-    printTable(`Instead of a ring, ${cacheName(direct)}`, ["system", "kIOPS", "CPU µs/IO", "/ first"], rows);
+    printTable(
+      `Instead of a ring, ${cacheName(direct)}`,
+      ["system", "kIOPS", "CPU µs/IO", "/ first"],
+      rows,
+    );
   }
   return all;
 }
 
 function printGuestCost(cost: GuestCost): void {
   const kibibytes = (bytes: number) => `${(bytes / 1024).toFixed(0)} KiB`;
-  printTable(`What a guest costs (${cost.guests} guests)`, ["what", "median (min–max)"], [
-    ["ring set-up, µs", showSpread(cost.setupUs, 0)],
-    ["whole life of a guest that does nothing, ms", showSpread(cost.wholeLifeMs, 1)],
-    ["host memory of an idle guest beside its pages and a thread", kibibytes(cost.idleGuestBytes)],
-    ["a bare worker thread", kibibytes(cost.bareThreadBytes)],
-  ]);
+  printTable(
+    `What a guest costs (${cost.guests} guests)`,
+    ["what", "median (min–max)"],
+    [
+      ["ring set-up, µs", showSpread(cost.setupUs, 0)],
+      ["whole life of a guest that does nothing, ms", showSpread(cost.wholeLifeMs, 1)],
+      [
+        "host memory of an idle guest beside its pages and a thread",
+        kibibytes(cost.idleGuestBytes),
+      ],
+      ["a bare worker thread", kibibytes(cost.bareThreadBytes)],
+    ],
+  );
 }
 
 async function measureAll(settings: Settings, parts: readonly string[]): Promise<void> {
@@ -178,8 +224,12 @@ async function measureAll(settings: Settings, parts: readonly string[]): Promise
     cpu: `${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}`,
     loadBefore: loadavg()[0],
   };
-  process.stdout.write(`${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}, ${machine.date}; `);
-  process.stdout.write(`${settings.rounds} rounds of ${settings.seconds} s, file of ${settings.fileBytes >> 20} MiB\n`);
+  process.stdout.write(
+    `${machine.cpu}, Linux ${machine.kernel}, Node ${machine.node}, ${machine.date}; `,
+  );
+  process.stdout.write(
+    `${settings.rounds} rounds of ${settings.seconds} s, file of ${settings.fileBytes >> 20} MiB\n`,
+  );
   const has = (part: string) => parts.includes(part);
   const report = {
     machine,
@@ -209,7 +259,8 @@ async function main(flags: Flags): Promise<void> {
   const fileBytes = (quick ? 64 : 512) << 20;
   const file = makeTestFile(fileBytes);
   const caches = takesDirect(file.path) ? [false, true] : [false];
-  if (caches.length === 1) process.stdout.write("no O_DIRECT on the temporary folder's filesystem: skipped\n");
+  if (caches.length === 1)
+    process.stdout.write("no O_DIRECT on the temporary folder's filesystem: skipped\n");
   try {
     const settings: Settings = {
       rounds: quick ? 1 : Number(flags.rounds),

@@ -1,4 +1,7 @@
-/** Medians with their spread: figures drift on a shared machine, and a median alone hides by how much. */
+/**
+ * Medians with their spread: figures drift on a shared machine, and a median alone hides by how
+ * much.
+ */
 
 export interface Spread {
   median: number;

@@ -1,14 +1,16 @@
 /*
- * The native twin of examples/load: the same loop over the same ring in C, so that (guest / twin) is what the sandbox
- * costs and nothing else. Same set-up flags as host/ring/mapped/create.ts but NO_MMAP and restrictions, same offsets
- * (xorshift64*, same seed), same batches, same sampling of the clock, same histogram, same line of JSON.
- * Raw system calls only: no liburing, and no constants newer than Linux 5.10's headers.
+ * The native twin of examples/load: the same loop over the same ring in C, so that (guest / twin)
+ * is what the sandbox costs and nothing else. Same set-up flags as host/ring/mapped/create.ts but
+ * NO_MMAP and restrictions, same offsets (xorshift64*, same seed), same batches, same sampling of
+ * the clock, same histogram, same line of JSON. Raw system calls only: no liburing, and no
+ * constants newer than Linux 5.10's headers.
  *
  *   cc -O2 -o load load.c
  *   ./load --file F --rw randread|randwrite|read|write --bs BYTES --iodepth N --runtime S [--ramp-time S] [--direct]
  *          [--sqpoll MS] [--flags none|coop|single|defer] [--wait plain|timeout]
  *
- * --flags compares set-up flags, --wait timeout passes a 50 ms timeout to every wait as the host does for guests.
+ * --flags compares set-up flags, --wait timeout passes a 50 ms timeout to every wait as the host
+ * does for guests.
  */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -21,7 +21,9 @@ try {
       output: { path: target, access: "write", direct },
     },
   });
-  console.error(`${result.ring?.engine} engine: ${result.stats?.submitted} requests, ${result.stats?.enterCalls} enter calls`);
+  console.error(
+    `${result.ring?.engine} engine: ${result.stats?.submitted} requests, ${result.stats?.enterCalls} enter calls`,
+  );
   process.exitCode = result.exitCode;
 } catch (error) {
   if (!(error instanceof WasmUringError)) throw error;

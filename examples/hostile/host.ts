@@ -14,7 +14,8 @@ for (const engine of engines) {
     });
     const { outcome } = result;
     // An engine that this kernel does not have is no failure of the guest's prison.
-    const absent = outcome.kind === "host-failure" && outcome.error.code === "ERR_ENGINE_UNAVAILABLE";
+    const absent =
+      outcome.kind === "host-failure" && outcome.error.code === "ERR_ENGINE_UNAVAILABLE";
     if (outcome.kind === "host-failure") console.log(outcome.error.message);
     if (!absent && result.exitCode !== 0) process.exitCode = result.exitCode;
   } catch (error) {

@@ -1,7 +1,8 @@
 /**
- * The load generator by plain WASI: one synchronous fd_pread or fd_pwrite at a time on descriptor 0, no ring. What a
- * guest does without wasm-uring; `wasm-uring bench --path node-wasi` runs it under node:wasi, which calls whatever
- * file the host opened as standard input. Options, offsets, clock sampling and output are those of examples/load.
+ * The load generator by plain WASI: one synchronous fd_pread or fd_pwrite at a time on descriptor
+ * 0, no ring. What a guest does without wasm-uring; `wasm-uring bench --path node-wasi` runs it
+ * under node:wasi, which calls whatever file the host opened as standard input. Options, offsets,
+ * clock sampling and output are those of examples/load.
  */
 import { exit, monotonicNs } from "../../assembly";
 import { clockTimeGet } from "../../assembly/wasi/host";

@@ -1,6 +1,6 @@
 /**
- * The load generator: `iodepth` operations in flight on the grant "data" for `runtime` seconds by this guest's own
- * ring, then one line of JSON. `wasm-uring bench` runs it; by hand:
+ * The load generator: `iodepth` operations in flight on the grant "data" for `runtime` seconds by
+ * this guest's own ring, then one line of JSON. `wasm-uring bench` runs it; by hand:
  *
  *   wasm-uring run --file data=PATH load.wasm --rw randread --bs 4k --iodepth 32 --runtime 1
  */

@@ -1,7 +1,7 @@
 /**
- * Latencies in a log-linear histogram of fixed size: 64 buckets for each power of two, so that a percentile is known
- * to 1.6 % without keeping samples. The native twin (bench/native/load.c) and the host's own loops use the same
- * buckets.
+ * Latencies in a log-linear histogram of fixed size: 64 buckets for each power of two, so that a
+ * percentile is known to 1.6 % without keeping samples. The native twin (bench/native/load.c) and
+ * the host's own loops use the same buckets.
  */
 const SUB_BITS: u32 = 6;
 const SUB_BUCKETS: u32 = 1 << SUB_BITS;
@@ -36,7 +36,10 @@ export class Histogram {
     if (ns > this.maxNs) this.maxNs = ns;
   }
 
-  /** The latency that `fraction` of the samples did not exceed: the middle of its bucket, ns. 0 without samples. */
+  /**
+   * The latency that `fraction` of the samples did not exceed: the middle of its bucket, ns. 0
+   * without samples.
+   */
   percentileNs(fraction: f64): f64 {
     if (this.samples == 0) return 0;
     const wanted = Math.ceil(fraction * <f64>this.samples);

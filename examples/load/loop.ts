@@ -1,11 +1,12 @@
 /**
- * The measured loop: reap everything that is ready, start a new operation for each, one hand-over for the batch. It is
- * t/io_uring's and bench/native/load.c's loop, step for step, so that their quotient shows what the sandbox costs.
- * Nothing in it allocates.
+ * The measured loop: reap everything that is ready, start a new operation for each, one hand-over
+ * for the batch. It is t/io_uring's and bench/native/load.c's loop, step for step, so that their
+ * quotient shows what the sandbox costs. Nothing in it allocates.
  *
- * The clock costs a call out of the sandbox, so it is read once for a batch (the end of what was reaped and the start
- * of what is prepared next) and only for some batches: as seldom as keeps the clock below about 1 % of the time. Slow
- * devices thus have every operation measured, the page cache about one batch in twenty.
+ * The clock costs a call out of the sandbox, so it is read once for a batch (the end of what was
+ * reaped and the start of what is prepared next) and only for some batches: as seldom as keeps the
+ * clock below about 1 % of the time. Slow devices thus have every operation measured, the page
+ * cache about one batch in twenty.
  */
 import { cqeResult, cqeUserData, Grant, monotonicNs, prepReadFixed, prepWriteFixed, Ring } from "../../assembly";
 import { clockTimeGet } from "../../assembly/wasi/host";
@@ -136,7 +137,10 @@ export class Load {
     else prepReadFixed(sqe, this.grant.slot, buffer, this.bs, offset, slot);
   }
 
-  /** Hands over what is prepared and returns when at least one completion is there; false when that failed. */
+  /**
+   * Hands over what is prepared and returns when at least one completion is there; false when that
+   * failed.
+   */
   @inline private handOver(): bool {
     const ring = this.ring;
     if (ring.isPolled) {

@@ -1,4 +1,7 @@
-/** Where the next operation goes: block after block, or anywhere by xorshift64*; always a multiple of the block size. */
+/**
+ * Where the next operation goes: block after block, or anywhere by xorshift64*; always a multiple
+ * of the block size.
+ */
 
 /** The seed is fixed: every run, and the native twin, visits the same blocks. */
 const SEED: u64 = 0x9e3779b97f4a7c15;
@@ -25,7 +28,8 @@ export class Offsets {
     x ^= x << 25;
     x ^= x >> 27;
     this.state = x;
-    // The upper half scaled to the number of blocks: a multiplication where a remainder would cost a division.
+    // The upper half scaled to the number of blocks: a multiplication where a remainder would cost
+    // a division.
     return (((x * 0x2545f4914f6cdd1d) >> 32) * this.blocks >> 32) * this.blockBytes;
   }
 }

@@ -1,4 +1,7 @@
-/** The options of the load generator, in fio's words: `--rw randread --bs 4k --iodepth 32 --runtime 1`. */
+/**
+ * The options of the load generator, in fio's words: `--rw randread --bs 4k --iodepth 32 --runtime
+ * 1`.
+ */
 import { exit, printError, programArguments } from "../../assembly";
 
 export class Options {
@@ -10,7 +13,10 @@ export class Options {
   runtimeNs: u64 = 1_000_000_000;
   /** Nanoseconds of the same load before anything counts: compilation and caches settle. */
   rampNs: u64 = 0;
-  /** Afterwards keep the ring and wait for nothing, until ended from outside: what does an idle guest cost? */
+  /**
+   * Afterwards keep the ring and wait for nothing, until ended from outside: what does an idle
+   * guest cost?
+   */
   hold: bool = false;
 
   get isRandom(): bool {

@@ -16,7 +16,9 @@ try {
   const { ring, stats, elapsedMs } = result;
   if (ring !== null && stats !== null) {
     const rate = Math.round(statSync(path).size / elapsedMs / 1000);
-    console.error(`${ring.engine} engine, ${ring.mode}: ${rate} MB/s by ${stats.submitted} reads, ${stats.enterCalls} enter calls`);
+    console.error(
+      `${ring.engine} engine, ${ring.mode}: ${rate} MB/s by ${stats.submitted} reads, ${stats.enterCalls} enter calls`,
+    );
   }
   process.exitCode = result.exitCode;
 } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * `wasm-uring bench`: the same load, in fio's words, by a guest's ring, by its native twin, or by what one would use
- * instead.
+ * `wasm-uring bench`: the same load, in fio's words, by a guest's ring, by its native twin, or by
+ * what one would use instead.
  */
 import { Command, Option } from "commander";
 import type { EngineName } from "../ring/engine";
@@ -58,7 +58,9 @@ Examples:
 export function benchCommand(): Command {
   return new Command("bench")
     .summary("measure I/O by a guest's ring, by C, or by what one would use instead")
-    .description("Keep reads or writes in flight on a file and report rate, latency and CPU per operation.")
+    .description(
+      "Keep reads or writes in flight on a file and report rate, latency and CPU per operation.",
+    )
     .option("-f, --file <path>", "the file, or block device, to read or overwrite")
     .addOption(
       new Option("--rw <kind>", `${RW_NAMES.join(", ")}`)
@@ -88,12 +90,18 @@ export function benchCommand(): Command {
         .default("auto"),
     )
     .addOption(
-      new Option("--sqpoll [ms]", "let a kernel thread take the submissions; --sqpoll=MS says after how long idle it sleeps")
+      new Option(
+        "--sqpoll [ms]",
+        "let a kernel thread take the submissions; --sqpoll=MS says after how long idle it sleeps",
+      )
         .preset("50")
         .argParser(parseSqpollIdle),
     )
     .addOption(
-      new Option("--native-flags <set>", "set-up flags of the native ring: none, coop, single, defer")
+      new Option(
+        "--native-flags <set>",
+        "set-up flags of the native ring: none, coop, single, defer",
+      )
         .argParser((text) => parseName("--native-flags", text, NATIVE_FLAGS))
         .default("coop"),
     )
@@ -105,7 +113,11 @@ export function benchCommand(): Command {
 
 function jobOf(flags: BenchFlags): BenchJob {
   if (flags.file === undefined) {
-    throw badOption("bench without --file", "it needs a file to read, or to overwrite", "add --file PATH");
+    throw badOption(
+      "bench without --file",
+      "it needs a file to read, or to overwrite",
+      "add --file PATH",
+    );
   }
   return checkJob({
     path: flags.path,
@@ -149,6 +161,8 @@ async function bench(flags: BenchFlags): Promise<void> {
   }
   process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : renderBench(result));
   if (result.errors === 0) return;
-  writeError(`${result.errors} of ${result.ios} operations failed, the first with ${result.firstErrno}`);
+  writeError(
+    `${result.errors} of ${result.ios} operations failed, the first with ${result.firstErrno}`,
+  );
   process.exitCode = 1;
 }

@@ -32,7 +32,7 @@ export interface PreparedGuest {
 
 /** How long a guest that is to end may take to unwind through its next import before its thread is ended. */
 const GRACE_MS = 150;
-/** How long a worker may take over its own ordered teardown before its thread is ended all the same. */
+/** How long a worker may take over a set-up or its own ordered teardown before its thread is ended all the same. */
 const CLEANING_MS = 6000;
 
 const EXIT_CODES = { trap: 134, deadline: 124, aborted: 130, "host-failure": 2 } as const;
@@ -190,7 +190,7 @@ export class Guest implements AsyncDisposable {
     return setTimeout(() => this.#end({ kind: "deadline", deadlineMs }), deadlineMs);
   }
 
-  /** Asks the guest to unwind, then ends its thread unless it is tearing its ring down. */
+  /** Asks the guest to unwind, then ends its thread unless that is making or closing its ring. */
   #end(ending: Ending): void {
     // What the guest said of its end counts when it came first.
     if (!this.#ended) this.#ending ??= ending;
@@ -199,8 +199,8 @@ export class Guest implements AsyncDisposable {
     const terminate = () => {
       const worker = this.#worker;
       if (worker === null) return;
-      const cleaning = this.#control.state >= WorkerState.CLEANING && Date.now() < deadline;
-      if (cleaning) this.#graceTimer = setTimeout(terminate, GRACE_MS);
+      const busy = this.#control.state >= WorkerState.SETTING_UP && Date.now() < deadline;
+      if (busy) this.#graceTimer = setTimeout(terminate, GRACE_MS);
       else void worker.terminate();
     };
     this.#graceTimer = setTimeout(terminate, GRACE_MS);

@@ -13,7 +13,7 @@ import {
 } from "../abi";
 import type { Syscalls } from "../ffi/syscalls";
 import type { GuestMemory } from "../memory/guest-memory";
-import type { Control } from "../ring/control";
+import { type Control, WorkerState } from "../ring/control";
 import type { GrantSlot, RingEngine, RingLayout, RingPlan } from "../ring/engine";
 import { checkRequest } from "../ring/layout";
 import { setupRing } from "../ring/setup";
@@ -53,7 +53,7 @@ export class UringImports {
     return {
       query: (limits = 0) => this.#query(limits >>> 0),
       grant: (name = 0, length = 0, info = 0) => this.#grant(name >>> 0, length >>> 0, info >>> 0),
-      setup: (request = 0) => this.#setup(request >>> 0),
+      setup: (request = 0) => this.#setupUndisturbed(request >>> 0),
       enter: (toSubmit = 0, minComplete = 0, flags = 0, timeoutUs = 0) => {
         const { engine } = this;
         if (engine === null) return -Errno.EBADF;
@@ -94,6 +94,21 @@ export class UringImports {
     if (found === undefined || found.slot >= FILE_SLOTS) return -Errno.ENOENT;
     if (info !== 0) writeGrantInfo(memory, info, found);
     return found.slot;
+  }
+
+  /**
+   * The thread is not ended in the middle of a set-up: what is half-made would be left behind. A guest that is to end
+   * begins none, so that it cannot hide in one set-up after another.
+   */
+  #setupUndisturbed(offset: number): number {
+    const { control } = this.#options;
+    control.state = WorkerState.SETTING_UP;
+    try {
+      if (control.stopped()) throw new GuestStopped();
+      return this.#setup(offset);
+    } finally {
+      control.state = WorkerState.RUNNING;
+    }
   }
 
   #setup(offset: number): number {

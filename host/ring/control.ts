@@ -11,11 +11,16 @@ const enum Word {
   COUNT = 4,
 }
 
+/**
+ * What the worker is at. From SETTING_UP on it holds things half-made or half-closed (pages moved to their guest
+ * address, a ring that nobody knows of): its thread must not be ended then, and the time is bounded.
+ */
 export const enum WorkerState {
   STARTING = 0,
   RUNNING = 1,
-  CLEANING = 2,
-  DONE = 3,
+  SETTING_UP = 2,
+  CLEANING = 3,
+  DONE = 4,
 }
 
 export class Control implements StopSignal {

@@ -1,6 +1,6 @@
 /**
- * `wasm-uring bench` from outside: each path and engine for a fifth of a second, the shape of the JSON, and bad input.
- * No figure is judged here: a test has no business with speed.
+ * `wasm-uring bench` from outside: each path and engine for a fifth of a second, the shape of the
+ * JSON, and bad input. No figure is judged here: a test has no business with speed.
  */
 import { closeSync, constants, openSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -31,7 +31,10 @@ async function measure(...words: string[]) {
     assert.ok(result[name] > 0, `${name} is ${result[name]}`);
   }
   const { p50, p90, p99, p999, max } = result.latencyUs;
-  assert.ok(0 < p50 && p50 <= p90 && p90 <= p99 && p99 <= p999 && p999 <= max, JSON.stringify(result.latencyUs));
+  assert.ok(
+    0 < p50 && p50 <= p90 && p90 <= p99 && p99 <= p999 && p999 <= max,
+    JSON.stringify(result.latencyUs),
+  );
   assert.ok(result.elapsedMs >= 190, `${result.elapsedMs} ms`);
   assert.is(result.errors, 0);
   assert.is(result.bytes, result.ios * result.bs);
@@ -113,7 +116,10 @@ bench("writes, in order and anywhere, by every path that writes", async () => {
       assert.is((await measure("--path", path, "--rw", rw, "--bs", "64k")).rw, rw);
       const content = readFileSync(file);
       assert.is(content.length, FILE_BYTES, `${path} ${rw} changed the file's size`);
-      assert.ok(content.some((byte) => byte !== 0), `${path} ${rw} wrote nothing`);
+      assert.ok(
+        content.some((byte) => byte !== 0),
+        `${path} ${rw} wrote nothing`,
+      );
     }
   }
 });
@@ -141,7 +147,8 @@ bench("a table for people", async () => {
   const { exitCode, stdout, stderr } = await run([]);
   assert.is(exitCode, 0, stderr);
   assert.match(stdout, /^passthrough \(\w+\): randread, 4 KiB, depth 1, page cache\n/);
-  for (const row of ["operations", "throughput", "latency", "CPU", "enter calls"]) assert.match(stdout, row);
+  for (const row of ["operations", "throughput", "latency", "CPU", "enter calls"])
+    assert.match(stdout, row);
 });
 
 const BAD_INPUT: readonly (readonly [words: string[], expected: RegExp])[] = [
@@ -183,7 +190,10 @@ bench("no compiler is said clearly", async () => {
   const env = { CC: "no-such-compiler", TMPDIR: folder };
   const { exitCode, stderr } = await run(["--path", "native"], env);
   assert.is(exitCode, 2);
-  assert.match(stderr, process.platform === "linux" ? /no C compiler "no-such-compiler"/ : /needs Linux/);
+  assert.match(
+    stderr,
+    process.platform === "linux" ? /no C compiler "no-such-compiler"/ : /needs Linux/,
+  );
 });
 
 bench("without a file, nothing is overwritten", async () => {

@@ -39,7 +39,11 @@ function slowXxHash64(bytes: Buffer): string {
         lanes[index] = lane(value, bytes.readBigUInt64LE(at + 8 * index));
       });
     }
-    hash = lanes.reduce((sum, value, index) => sum + rotate(value, [1n, 7n, 12n, 18n][index] ?? 0n), 0n) & MASK;
+    hash =
+      lanes.reduce(
+        (sum, value, index) => sum + rotate(value, [1n, 7n, 12n, 18n][index] ?? 0n),
+        0n,
+      ) & MASK;
     for (const value of lanes) hash = ((hash ^ lane(0n, value)) * P1 + P4) & MASK;
   }
   hash = (hash + BigInt(bytes.length)) & MASK;
@@ -80,17 +84,24 @@ test("published vectors", async () => {
 });
 
 test("every kind of end, and around block borders", async () => {
-  const bytes = Buffer.from(Uint8Array.from({ length: 200_000 }, (_, index) => (index * index) >> 5));
-  for (const length of [1, 3, 4, 5, 7, 8, 12, 31, 32, 33, 63, 64, 4097, 65535, 65536, 65537, 131103, 200_000]) {
+  const bytes = Buffer.from(
+    Uint8Array.from({ length: 200_000 }, (_, index) => (index * index) >> 5),
+  );
+  for (const length of [
+    1, 3, 4, 5, 7, 8, 12, 31, 32, 33, 63, 64, 4097, 65535, 65536, 65537, 131103, 200_000,
+  ]) {
     await assertHash(bytes.subarray(0, length), slowXxHash64(bytes.subarray(0, length)));
   }
 });
 
 test("a file longer than all blocks in flight, and xxhsum", async () => {
-  const bytes = Buffer.from(Uint8Array.from({ length: 3_000_001 }, (_, index) => (index * 2654435761) >>> 11));
+  const bytes = Buffer.from(
+    Uint8Array.from({ length: 3_000_001 }, (_, index) => (index * 2654435761) >>> 11),
+  );
   await assertHash(bytes, slowXxHash64(bytes));
   const byTool = xxhsum();
-  if (byTool === null) console.log("skipped: xxhsum is not installed; compared with the specification only");
+  if (byTool === null)
+    console.log("skipped: xxhsum is not installed; compared with the specification only");
   else assert.equal(byTool, slowXxHash64(bytes));
 });
 

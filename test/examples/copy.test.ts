@@ -4,7 +4,7 @@ import { readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import { WasmUringError } from "wasm-uring";
-import { enginesHere, type EngineHere } from "../engines";
+import { type EngineHere, enginesHere } from "../engines";
 import { outputOf, runExample, temporaryFolder } from "./example";
 
 const test = suite("examples/copy");

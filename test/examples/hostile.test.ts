@@ -7,7 +7,7 @@ import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { suite } from "uvu";
 import { type GuestOptions, runGuest } from "wasm-uring";
-import { enginesHere, type EngineHere } from "../engines";
+import { type EngineHere, enginesHere } from "../engines";
 import { outputOf, temporaryFolder } from "./example";
 
 const test = suite("examples/hostile");
@@ -17,13 +17,18 @@ const path = join(folder, "input");
 /** The rows, without the note and with the one difference taken out. */
 function comparable(output: string): string {
   const rows = output.split("\n").filter((row) => !row.startsWith("note: "));
-  return rows.map((row) => (/^opcode (3[4-9]|[4-9]\d) /.test(row) ? row.replace(/EINVAL$/, "EACCES") : row)).join("\n");
+  return rows
+    .map((row) => (/^opcode (3[4-9]|[4-9]\d) /.test(row) ? row.replace(/EINVAL$/, "EACCES") : row))
+    .join("\n");
 }
 
 function assertRefused(output: string, label: string): void {
   const rows = output.trimEnd().split("\n");
   const summary = rows.at(-1) ?? "";
-  const counts = /^(\d+) attempts: (\d+) refused, (\d+) harmless, 0 escaped; 2 control reads served, 0 failed/.exec(summary);
+  const counts =
+    /^(\d+) attempts: (\d+) refused, (\d+) harmless, 0 escaped; 2 control reads served, 0 failed/.exec(
+      summary,
+    );
   assert.ok(counts, `${label}: ${summary}`);
   const [attempts = 0, refused = 0, harmless = 0] = counts.slice(1).map(Number);
   assert.equal(refused + harmless, attempts);

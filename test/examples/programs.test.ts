@@ -26,7 +26,13 @@ test("hello", () => {
 test("scan: the count alone, by host and by command line", () => {
   assert.equal(run(host("scan"), input, "needle").stdout, "2\n");
   const guest = ["build/guests/scan.wasm", "--", "needle"];
-  const { stdout, status, stderr } = run("dist/cli.js", "run", "--file", `input=${input}`, ...guest);
+  const { stdout, status, stderr } = run(
+    "dist/cli.js",
+    "run",
+    "--file",
+    `input=${input}`,
+    ...guest,
+  );
   assert.equal(status, 0, stderr);
   assert.equal(stdout, "2\n");
 });

@@ -17,14 +17,18 @@ const PROPERTY_RUNS = 40;
 /** Matches from left to right that do not overlap. */
 function countMatches(text: string, pattern: string): number {
   let count = 0;
-  for (let at = text.indexOf(pattern); at >= 0; at = text.indexOf(pattern, at + pattern.length)) count++;
+  for (let at = text.indexOf(pattern); at >= 0; at = text.indexOf(pattern, at + pattern.length))
+    count++;
   return count;
 }
 
 /** null where there is no grep. */
 function grep(pattern: string): number | null {
   const env = { ...process.env, LC_ALL: "C" };
-  const { stdout, error } = spawnSync("grep", ["-a", "-F", "-o", "-e", pattern, path], { env, maxBuffer: 1 << 28 });
+  const { stdout, error } = spawnSync("grep", ["-a", "-F", "-o", "-e", pattern, path], {
+    env,
+    maxBuffer: 1 << 28,
+  });
   if (error !== undefined) return null;
   return stdout.reduce((lines, byte) => lines + (byte === 10 ? 1 : 0), 0);
 }
@@ -42,8 +46,12 @@ async function scan(pattern: string, blocks: readonly string[] = []): Promise<nu
 /** Text with lines, in which "needle" lies across every border of `step` bytes. */
 function textAcrossBorders(lengthBytes: number, step: number): string {
   const line = "the quick brown fox jumps over the lazy dog; aaaa bbbb aaaa\n";
-  const text = Buffer.from(line.repeat(Math.ceil(lengthBytes / line.length))).subarray(0, lengthBytes);
-  for (let at = step; at < lengthBytes; at += step) text.write("needle", at - 1 - (at / step) % 6, "latin1");
+  const text = Buffer.from(line.repeat(Math.ceil(lengthBytes / line.length))).subarray(
+    0,
+    lengthBytes,
+  );
+  for (let at = step; at < lengthBytes; at += step)
+    text.write("needle", at - 1 - ((at / step) % 6), "latin1");
   return text.toString("latin1");
 }
 
@@ -56,7 +64,8 @@ test("counts as grep does, matches across block borders included", async () => {
     if (byGrep === null) console.log("skipped: no grep to compare with");
     else assert.equal(byGrep, expected, `grep, pattern "${pattern}"`);
     for (const blocks of [[], ["4", "4"], ["1", "1"]]) {
-      for (const count of await scan(pattern, blocks)) assert.equal(count, expected, `pattern "${pattern}"`);
+      for (const count of await scan(pattern, blocks))
+        assert.equal(count, expected, `pattern "${pattern}"`);
     }
   }
 });
@@ -71,7 +80,8 @@ test("files that are empty, shorter than the pattern, exactly the pattern", asyn
     ["abc", "", 0],
   ] as const) {
     writeFileSync(path, text);
-    for (const count of await scan(pattern)) assert.equal(count, expected, `"${pattern}" in "${text}"`);
+    for (const count of await scan(pattern))
+      assert.equal(count, expected, `"${pattern}" in "${text}"`);
   }
 });
 
@@ -99,7 +109,9 @@ test("any text of few letters, any pattern, blocks of 1 KiB", async () => {
   });
   await fc.assert(
     fc.asyncProperty(cases, async ({ period, noise, lengthBytes, start, patternLength, depth }) => {
-      const bytes = [...period.repeat(Math.ceil(lengthBytes / period.length)).slice(0, lengthBytes)];
+      const bytes = [
+        ...period.repeat(Math.ceil(lengthBytes / period.length)).slice(0, lengthBytes),
+      ];
       for (const [at, letter] of noise) if (at < lengthBytes) bytes[at] = letter;
       const text = bytes.join("");
       const pattern = period.repeat(48).slice(start, start + patternLength);

@@ -1,6 +1,6 @@
 /**
- * The load by node:fs, as one would write it without wasm-uring: readSync one at a time, or the promise API with
- * `iodepth` operations in flight. Runs on a worker thread of its own.
+ * The load by node:fs, as one would write it without wasm-uring: readSync one at a time, or the
+ * promise API with `iodepth` operations in flight. Runs on a worker thread of its own.
  */
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
@@ -142,7 +142,12 @@ export function runSync(job: BenchJob): Measure {
   return measure;
 }
 
-async function moveBlock(handle: FileHandle, write: boolean, buffer: Uint8Array, offset: number): Promise<number> {
+async function moveBlock(
+  handle: FileHandle,
+  write: boolean,
+  buffer: Uint8Array,
+  offset: number,
+): Promise<number> {
   if (write) return (await handle.write(buffer, 0, buffer.length, offset)).bytesWritten;
   return (await handle.read(buffer, 0, buffer.length, offset)).bytesRead;
 }

@@ -1,4 +1,6 @@
-/** Latencies of the host's own loops, in the same log-linear buckets as examples/load/histogram.ts. */
+/**
+ * Latencies of the host's own loops, in the same log-linear buckets as examples/load/histogram.ts.
+ */
 import type { Measure } from "./measure";
 
 const SUB_BITS = 6;

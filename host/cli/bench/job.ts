@@ -1,6 +1,6 @@
 /**
- * One run of the load, checked before anything starts: what to do (fio's words), on which file, by which path. Bad
- * input is one sentence, whichever path would have met it.
+ * One run of the load, checked before anything starts: what to do (fio's words), on which file, by
+ * which path. Bad input is one sentence, whichever path would have met it.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
 import type { EngineName } from "../../ring/engine";
@@ -10,10 +10,15 @@ export const RW_NAMES = ["randread", "randwrite", "read", "write"] as const;
 export type RwName = (typeof RW_NAMES)[number];
 
 export const PATH_NAMES = ["passthrough", "native", "fs-sync", "fs-promises", "node-wasi"] as const;
-/** `passthrough` a guest's own ring; `native` the same in C; the others are what one would use instead. */
+/**
+ * `passthrough` a guest's own ring; `native` the same in C; the others are what one would use
+ * instead.
+ */
 export type PathName = (typeof PATH_NAMES)[number];
 
-/** Set-up flags of the native twin's ring, to compare them: `coop` is what the host gives to guests. */
+/**
+ * Set-up flags of the native twin's ring, to compare them: `coop` is what the host gives to guests.
+ */
 export const NATIVE_FLAGS = ["none", "coop", "single", "defer"] as const;
 export type NativeFlags = (typeof NATIVE_FLAGS)[number];
 
@@ -53,13 +58,25 @@ export function openFlags(job: Pick<BenchJob, "rw" | "direct">): number {
 function checkPath(job: BenchJob): void {
   const ring = job.path === "passthrough" || job.path === "native";
   if (job.sqpollIdleMs !== null && !ring) {
-    throw badOption(`--sqpoll with --path ${job.path}`, "that path has no ring", "leave one of the two out");
+    throw badOption(
+      `--sqpoll with --path ${job.path}`,
+      "that path has no ring",
+      "leave one of the two out",
+    );
   }
   if (job.engine !== "auto" && job.path !== "passthrough") {
-    throw badOption(`--engine with --path ${job.path}`, "only passthrough has engines", "leave one of the two out");
+    throw badOption(
+      `--engine with --path ${job.path}`,
+      "only passthrough has engines",
+      "leave one of the two out",
+    );
   }
   if (job.nativeFlags !== "coop" && job.path !== "native") {
-    throw badOption(`--native-flags with --path ${job.path}`, "they are the native twin's", "use --path native");
+    throw badOption(
+      `--native-flags with --path ${job.path}`,
+      "they are the native twin's",
+      "use --path native",
+    );
   }
 }
 
@@ -84,10 +101,15 @@ function checkSizes(job: BenchJob): void {
 function openError(job: BenchJob, cause: unknown): Error {
   const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
   const what = `--file "${job.file}"`;
-  if (code === "ENOENT") return badOption(what, "there is no such file", "make one: head -c 256M /dev/urandom > FILE");
+  if (code === "ENOENT")
+    return badOption(what, "there is no such file", "make one: head -c 256M /dev/urandom > FILE");
   if (code === "EISDIR") return badOption(what, "it is a directory", "name a file in it");
   if (code === "EINVAL" && job.direct) {
-    return badOption(what, "its filesystem has no O_DIRECT", "leave --direct out, or use a file on ext4 or xfs");
+    return badOption(
+      what,
+      "its filesystem has no O_DIRECT",
+      "leave --direct out, or use a file on ext4 or xfs",
+    );
   }
   const text = cause instanceof Error ? cause.message : String(cause);
   return badOption(what, `it cannot be opened for ${job.rw}: ${text}`, "check its permissions");
@@ -112,7 +134,8 @@ function measureFile(job: BenchJob): number {
   }
   try {
     const status = fstatSync(fd);
-    if (status.isDirectory()) throw badOption(`--file "${job.file}"`, "it is a directory", "name a file in it");
+    if (status.isDirectory())
+      throw badOption(`--file "${job.file}"`, "it is a directory", "name a file in it");
     if (!status.isFile() && !status.isBlockDevice()) {
       throw badOption(`--file "${job.file}"`, "it is neither a regular file nor a block device");
     }

@@ -1,6 +1,7 @@
 /**
- * What every path hands back: the raw numbers of one run, in the form of the one JSON line that the load generator
- * guest and its native twin print. It crosses a process or sandbox border, so its shape is checked.
+ * What every path hands back: the raw numbers of one run, in the form of the one JSON line that the
+ * load generator guest and its native twin print. It crosses a process or sandbox border, so its
+ * shape is checked.
  */
 import * as v from "valibot";
 import { WasmUringError } from "../../errors";
@@ -11,7 +12,10 @@ const MeasureSchema = v.object({
   ios: count,
   bytes: count,
   elapsedNs: count,
-  /** CPU time of the whole process meanwhile: all threads, the kernel's io-wq and poll threads for its rings too. */
+  /**
+   * CPU time of the whole process meanwhile: all threads, the kernel's io-wq and poll threads for
+   * its rings too.
+   */
   cpuNs: count,
   /** Calls of enter; 0 where there is no ring. */
   calls: count,
@@ -20,7 +24,14 @@ const MeasureSchema = v.object({
   firstErrno: v.number(),
   /** Operations that moved fewer bytes than asked. */
   shorts: count,
-  latencyUs: v.object({ samples: count, p50: count, p90: count, p99: count, p999: count, max: count }),
+  latencyUs: v.object({
+    samples: count,
+    p50: count,
+    p90: count,
+    p99: count,
+    p999: count,
+    max: count,
+  }),
   /** Bits of IORING_SETUP_*: the native twin's. */
   setupFlags: v.optional(v.number()),
 });

@@ -1,6 +1,6 @@
 /**
- * The native twin: bench/native/load.c, built with the machine's own C compiler when it is first needed and kept in a
- * private folder under the name of its source's hash.
+ * The native twin: bench/native/load.c, built with the machine's own C compiler when it is first
+ * needed and kept in a private folder under the name of its source's hash.
  */
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -50,14 +50,19 @@ async function compile(source: string, binary: string): Promise<void> {
         cause,
       );
     }
-    throw toolMissing(messageOf(cause), "check that libc and kernel headers are installed (libc6-dev)", cause);
+    throw toolMissing(
+      messageOf(cause),
+      "check that libc and kernel headers are installed (libc6-dev)",
+      cause,
+    );
   }
   renameSync(draft, binary);
 }
 
 /** Path of the built twin. */
 export async function nativeTwin(): Promise<string> {
-  if (process.platform !== "linux") throw toolMissing("it needs Linux", "use --path passthrough or fs-sync");
+  if (process.platform !== "linux")
+    throw toolMissing("it needs Linux", "use --path passthrough or fs-sync");
   const source = packageFile("bench/native/load.c");
   const hash = createHash("sha256").update(COMPILER_FLAGS.join(" ")).update(readFileSync(source));
   const binary = join(cacheFolder(), `load-${process.arch}-${hash.digest("hex").slice(0, 16)}`);

@@ -1,4 +1,7 @@
-/** Where the files that belong to this package lie, whether it is installed, linked or a fresh clone. */
+/**
+ * Where the files that belong to this package lie, whether it is installed, linked or a fresh
+ * clone.
+ */
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +26,9 @@ function packageRoot(): string {
  */
 export function packageFile(...candidates: readonly string[]): string {
   const root = packageRoot();
-  const found = candidates.map((candidate) => join(root, candidate)).find((path) => existsSync(path));
+  const found = candidates
+    .map((candidate) => join(root, candidate))
+    .find((path) => existsSync(path));
   if (found !== undefined) return found;
   throw new WasmUringError("ERR_TOOL_MISSING", {
     what: `looking for ${candidates.join(" or ")} in ${root}`,

@@ -27,7 +27,8 @@ function failure(result: GuestResult): WasmUringError {
   const { outcome, setupErrors } = result;
   if (outcome.kind === "host-failure") return outcome.error;
   const said = new TextDecoder().decode(result.stderr).trim().split("\n").at(-1) ?? "";
-  const ending = outcome.kind === "trap" ? `it trapped: ${outcome.message}` : `it ended by ${outcome.kind}`;
+  const ending =
+    outcome.kind === "trap" ? `it trapped: ${outcome.message}` : `it ended by ${outcome.kind}`;
   return new WasmUringError("ERR_SETUP", {
     what: "running the load generator guest",
     why: setupErrors[0] ?? (said === "" ? ending : said),

@@ -13,7 +13,8 @@ function microseconds(value: number): string {
 
 function title(result: BenchResult): string {
   const { path, engine, rw, bs, inFlight, direct, sqpollIdleMs } = result;
-  const how = engine === null ? path : `${path} (${engine}${sqpollIdleMs === null ? "" : ", SQPOLL"})`;
+  const how =
+    engine === null ? path : `${path} (${engine}${sqpollIdleMs === null ? "" : ", SQPOLL"})`;
   const polled = engine === null && sqpollIdleMs !== null ? " (SQPOLL)" : "";
   const cache = direct ? "O_DIRECT" : "page cache";
   return `${paint.bold(`${how}${polled}`)}: ${rw}, ${formatBytes(bs)}, depth ${inFlight}, ${cache}\n`;
@@ -21,7 +22,9 @@ function title(result: BenchResult): string {
 
 function ringRows(result: BenchResult): string[][] {
   if (result.path !== "passthrough" && result.path !== "native") return [];
-  const rows = [["enter calls", `${count(result.enterCalls)}, ${result.enterCallsPerIo} per operation`]];
+  const rows = [
+    ["enter calls", `${count(result.enterCalls)}, ${result.enterCallsPerIo} per operation`],
+  ];
   if (result.engineReason !== null) rows.push(["engine", result.engineReason]);
   if (result.setupFlags.length > 0) rows.push(["set-up flags", result.setupFlags.join(" ")]);
   return rows;
@@ -30,7 +33,10 @@ function ringRows(result: BenchResult): string[][] {
 export function renderBench(result: BenchResult): string {
   const { latencyUs: us } = result;
   const rows = [
-    ["operations", `${paint.green(count(result.iops))} per second (${count(result.ios)} in ${result.elapsedMs.toFixed(0)} ms)`],
+    [
+      "operations",
+      `${paint.green(count(result.iops))} per second (${count(result.ios)} in ${result.elapsedMs.toFixed(0)} ms)`,
+    ],
     ["throughput", `${(result.bytesPerSecond / 2 ** 20).toFixed(1)} MiB per second`],
     [
       "latency",
@@ -40,7 +46,9 @@ export function renderBench(result: BenchResult): string {
     ["CPU", `${result.cpuUsPerIo.toFixed(2)} µs per operation`],
     ...ringRows(result),
   ];
-  if (result.shorts > 0) rows.push(["short", `${count(result.shorts)} operations moved less than a block`]);
-  if (result.errors > 0) rows.push(["errors", paint.red(`${count(result.errors)}, first ${result.firstErrno}`)]);
+  if (result.shorts > 0)
+    rows.push(["short", `${count(result.shorts)} operations moved less than a block`]);
+  if (result.errors > 0)
+    rows.push(["errors", paint.red(`${count(result.errors)}, first ${result.firstErrno}`)]);
   return title(result) + columns(rows);
 }

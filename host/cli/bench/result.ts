@@ -13,7 +13,9 @@ function round(value: number, digits: number): number {
 }
 
 function flagNames(flags: number): string[] {
-  const bits = Array.from({ length: 31 }, (_, index) => 2 ** index).filter((bit) => (flags & bit) !== 0);
+  const bits = Array.from({ length: 31 }, (_, index) => 2 ** index).filter(
+    (bit) => (flags & bit) !== 0,
+  );
   return bits.map((bit) => SetupFlag[bit] ?? `0x${bit.toString(16)}`);
 }
 

@@ -1,6 +1,6 @@
 /**
- * The load by node:wasi: the guest examples/load-wasi, whose standard input is the file. Only a host-opened descriptor
- * can carry O_DIRECT, which WASI has no word for.
+ * The load by node:wasi: the guest examples/load-wasi, whose standard input is the file. Only a
+ * host-opened descriptor can carry O_DIRECT, which WASI has no word for.
  */
 import { closeSync, openSync, readFileSync, unlinkSync } from "node:fs";
 import { tmpdir } from "node:os";

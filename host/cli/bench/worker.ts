@@ -1,4 +1,7 @@
-/** The entry of the worker thread on which the paths without a ring run: one job in, one measure out. */
+/**
+ * The entry of the worker thread on which the paths without a ring run: one job in, one measure
+ * out.
+ */
 import { parentPort, workerData } from "node:worker_threads";
 import { assert } from "../../errors";
 import { runPromises, runSync } from "./fs-loop";

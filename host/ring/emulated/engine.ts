@@ -32,8 +32,8 @@ import { PENDING, Transfers } from "./transfer";
 /** Without system calls of our own the files go through node:fs. */
 export type EmulatedContext = Omit<EngineContext, "syscalls"> & { syscalls: Syscalls | null };
 
-/** What a guest may say in enter's flags. */
-const GUEST_FLAGS = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP | EnterFlag.SQ_WAIT;
+/** What a guest may say in enter's flags. Not SQ_WAIT: it waits without end on words that the guest writes. */
+const GUEST_FLAGS = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP;
 const LINKS = SqeFlag.IO_LINK | SqeFlag.IO_HARDLINK;
 /** The bound of back-pressure, in units of the CQ's entries. */
 const BACKLOG_FACTOR = 4;

@@ -12,8 +12,8 @@ import { closeRing } from "./close";
 import type { KernelRing } from "./create";
 import { Enter, firstSliceUs } from "./enter";
 
-/** What a guest may say in enter's flags. */
-const GUEST_FLAGS = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP | EnterFlag.SQ_WAIT;
+/** What a guest may say in enter's flags. Not SQ_WAIT: it waits without end on words that the guest writes. */
+const GUEST_FLAGS = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP;
 
 /** After a wrong guess, every so many-th enter tries again whether operations complete inline. */
 const INLINE_RETRY_CALLS = 64;
@@ -78,7 +78,7 @@ export class MappedEngine implements RingEngine {
     const count = toSubmit >>> 0 < sqEntries ? toSubmit >>> 0 : sqEntries;
     const wanted = minComplete >>> 0;
     if (wanted === 0) {
-      // The kernel thread submits; a call is needed only to wake it, to wait for room or to flush overflow.
+      // The kernel thread submits; a call is needed only to wake it or to flush overflow.
       if (this.#sqpoll && flags === 0) return count;
       const result = this.#enter.submit(count, flags);
       if (result > 0) this.#submitted += result;

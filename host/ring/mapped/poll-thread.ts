@@ -10,16 +10,21 @@ const PAUSE_MS = 1;
 
 const pauseWord = new Int32Array(new SharedArrayBuffer(4));
 
+/** The thread's name tells it from the one that made the ring, whose id the kernel shows until the thread has run. */
+function isPollThread(threadId: number): boolean {
+  return readFileSync(`/proc/self/task/${threadId}/comm`, "latin1").startsWith("iou-sqp");
+}
+
 /**
  * The thread's id, -1 when the kernel does not tell. Only for a ring that no guest has touched: reading the fdinfo of
- * a hostile one prints every overflowed CQE (kernel-facts 5). It says -1 while the thread holds the ring's lock.
+ * a hostile one prints every overflowed CQE (kernel-facts 5). It tells nothing while the thread holds the ring's lock.
  */
 export function findPollThread(ringFd: number): number {
   for (let attempt = 0; attempt < FIND_TRIES; attempt++) {
     try {
       const text = readFileSync(`/proc/self/fdinfo/${ringFd}`, "latin1");
-      const found = /^SqThread:\s*(\d+)$/m.exec(text)?.[1];
-      if (found !== undefined) return Number(found);
+      const found = Number(/^SqThread:\s*(\d+)$/m.exec(text)?.[1] ?? -1);
+      if (found > 0 && isPollThread(found)) return found;
     } catch {
       return -1; // no /proc
     }

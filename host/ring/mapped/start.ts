@@ -88,15 +88,18 @@ export function startMapped(context: EngineContext, placement: Placement): Mappe
   const ring = createKernelRing(syscalls, request, plan.sqpoll, placement, base);
   if (typeof ring === "number") return ring;
   const registeredIndex = registerRingFd(syscalls, ring.fd);
-  const pollThread = plan.sqpoll === null ? -1 : findPollThread(ring.fd);
+  let pollThread = -1;
   const unwind = () => {
     waitForPollThread(pollThread);
     if (placement === "MAP_FIXED") unmapRing(syscalls, base, request);
   };
   try {
     const engine = prepare(context, ring, base, registeredIndex, unwind);
+    // It has run by now: it answered the self-test.
+    if (plan.sqpoll !== null) pollThread = findPollThread(ring.fd);
     return { engine, setupFlags: ring.flags, features: ring.features };
   } catch (error) {
+    if (plan.sqpoll !== null) pollThread = findPollThread(ring.fd);
     unregisterRingFd(syscalls, ring.fd, registeredIndex);
     closeRing(syscalls, ring.fd);
     unwind();

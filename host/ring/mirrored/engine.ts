@@ -19,8 +19,8 @@ import type { HostRing } from "./host-ring";
 import { Rewriter } from "./rewrite";
 import { startHostRing } from "./start";
 
-/** What a guest may say in enter's flags. */
-const GUEST_FLAGS = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP | EnterFlag.SQ_WAIT;
+/** What a guest may say in enter's flags. Not SQ_WAIT: it waits without end on words that the guest writes. */
+const GUEST_FLAGS = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP;
 
 export interface MirroredStart {
   engine: RingEngine;

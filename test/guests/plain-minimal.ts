@@ -1,0 +1,3 @@
+// asc: --runtime minimal
+/** `plain` as it is built for other programs: --runtime minimal. */
+export { _start } from "./plain";
