@@ -1,15 +1,22 @@
 /**
- * A whole file in order, at queue depth N: up to N blocks are being read while the guest works on the one before them.
- * The kernel may complete them in any order; `next` hands them out in the file's. Nothing allocates after construction.
+ * A whole file in order, at queue depth N: up to N blocks are being read while the guest works on
+ * the one before them. The kernel may complete them in any order; `next` hands them out in the
+ * file's. Nothing allocates after construction.
  *
- *   for (const reader = new SequentialReader(ring, input, 16, 65536); reader.next(); ) work(reader.block, reader.length);
+ *   const reader = new SequentialReader(ring, input, 16, 65536);
+ *   while (reader.next()) work(reader.block, reader.length);
+ *
+ * After the last one, that block stays readable: nothing is left to be read over it.
  */
 import { Errno } from "./abi";
 import { Grant } from "./grant";
 import { prepReadFixed } from "./prep";
 import { cqeResult, cqeUserData, Ring } from "./ring";
 
-/** How long to look for a completion before waiting for it by a call, when a kernel thread does the reading. */
+/**
+ * How long to look for a completion before waiting for it by a call, when a kernel thread does the
+ * reading.
+ */
 const SPINS = 20_000;
 
 /** What is known of a block in flight. */
@@ -45,7 +52,8 @@ export class SequentialReader {
   /**
    * @param depth blocks in flight, at most the SQ's entries
    * @param blockBytes a multiple of the grant's alignment
-   * @param headroomBytes kept free in front of each block: room for what a guest carries over from the one before
+   * @param headroomBytes kept free in front of each block: room for what a guest carries over
+   *   from the one before
    */
   constructor(
     private readonly ring: Ring,
@@ -68,7 +76,10 @@ export class SequentialReader {
     return blockBytes + ((headroomBytes + 4095) & ~4095);
   }
 
-  /** Gives the current block back and goes to the next; false at the end of the file, or when reading failed. */
+  /**
+   * Gives the current block back and goes to the next; false at the end of the file, or when
+   * reading failed.
+   */
   next(): bool {
     if (this.current >= 0) this.request(this.current);
     this.current = this.current + 1 == this.depth ? 0 : this.current + 1;
@@ -100,7 +111,10 @@ export class SequentialReader {
     if (block.wanted != 0) this.read(slot);
   }
 
-  /** Prepares the read of what a slot still lacks. One call of enter hands over many: at the latest half of them. */
+  /**
+   * Prepares the read of what a slot still lacks. One call of enter hands over many: at the latest
+   * half of them.
+   */
   private read(slot: u32): void {
     const block = this.at(slot);
     let sqe = this.ring.getSqe();
@@ -111,7 +125,7 @@ export class SequentialReader {
     }
     // O_DIRECT reads whole units, and so beyond the end of the file.
     const unit = this.grant.alignmentBytes;
-    const length = (block.wanted - block.arrived + unit - 1) / unit * unit;
+    const length = ((block.wanted - block.arrived + unit - 1) / unit) * unit;
     const buffer = this.bufferOf(slot) + block.arrived;
     prepReadFixed(sqe, this.grant.slot, buffer, length, block.offset + block.arrived, slot);
     if (!this.ring.isPolled && ++this.prepared * 2 < this.depth) return;
@@ -128,7 +142,7 @@ export class SequentialReader {
     if (cqe == 0) {
       this.prepared = 0;
       cqe = this.ring.waitCqe();
-      if (cqe == 0) return this.fail(-<i32>Errno.EIO);
+      if (cqe == 0) return this.fail(-(<i32>Errno.EIO));
     }
     const slot = <u32>cqeUserData(cqe);
     const result = cqeResult(cqe);
@@ -137,7 +151,8 @@ export class SequentialReader {
     if (result > 0) block.arrived += result;
     // The file ended earlier than its size said: it was truncated meanwhile.
     else if (result == 0) this.endAt(block.offset + block.arrived);
-    else if (result != -<i32>Errno.EAGAIN && result != -<i32>Errno.EINTR) return this.fail(result);
+    else if (result != -(<i32>Errno.EAGAIN) && result != -(<i32>Errno.EINTR))
+      return this.fail(result);
     if (block.arrived < block.wanted) this.read(slot);
     return true;
   }

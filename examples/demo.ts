@@ -1,7 +1,8 @@
 /**
- * The demo: a 256 MB file of real text is searched by an untrusted guest on a kernel ring in its own memory, and by
- * what one would write instead; then a guest that means ill tries to get out. `npm run demo -- [--keep] [--size MB]
- * [--pattern TEXT]`. Exit code 1 when the counts differ or an attempt escaped.
+ * The demo: a 256 MB file of real text is searched by an untrusted guest on a kernel ring in its
+ * own memory, and by what one would write instead; then a guest that means ill tries to get out.
+ * `npm run demo -- [--keep] [--size MB] [--pattern TEXT]`. Exit code 1 when the counts differ or an
+ * attempt escaped.
  */
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
@@ -21,8 +22,9 @@ function printRing(ring: RingReport): void {
   console.log(`engine ${color.bold(ring.engine)}, ${ring.mode}: ${ring.reason}`);
   if (ring.setupFlags.length > 0) console.log(`  set-up flags ${ring.setupFlags.join(", ")}`);
   const { sqEntries, cqEntries } = ring.layout;
+  const arena = `arena of ${ring.arenaLengthBytes >> 10} KiB`;
   console.log(
-    `  ${sqEntries} SQ and ${cqEntries} CQ entries in guest memory, arena of ${ring.arenaLengthBytes >> 10} KiB, set up in ${ring.setupUs} µs`,
+    `  ${sqEntries}/${cqEntries} SQ/CQ entries in guest memory, ${arena}, set up in ${ring.setupUs} µs`,
   );
   if (ring.engine === "emulated") {
     console.log(
@@ -60,7 +62,8 @@ async function compare(file: TextFile, pattern: string): Promise<boolean> {
   console.log(`\n${speedTable(results, file.sizeBytes)}`);
   console.log(
     color.dim(
-      `from the page cache, 64 KiB a read; medians of ${ROUNDS} interleaved rounds; passthrough: 32 reads in flight, thread start and compiler not counted`,
+      `from the page cache, 64 KiB a read; medians of ${ROUNDS} interleaved rounds\n` +
+        "guest: 32 reads in flight; starting its thread and compiling it are not counted",
     ),
   );
   const counts = new Set(results.flatMap(({ runs }) => runs.map((run) => run.count)));
@@ -108,9 +111,8 @@ async function main(): Promise<void> {
   }
   printTitle(`1. Counting "${values.pattern}" in ${megabytes} MB of text`);
   const file = makeText(megabytes << 20);
-  console.log(
-    `${file.path}: ${file.sources} texts of ${file.sourceBytes >> 20} MB, repeated${file.reused ? " (kept from before)" : ""}`,
-  );
+  const source = `${file.sources} texts of ${file.sourceBytes >> 20} MB, repeated`;
+  console.log(`${file.path}: ${source}${file.reused ? " (kept from before)" : ""}`);
   try {
     const alike = await compare(file, values.pattern);
     printTitle("2. A guest that tries to get out");

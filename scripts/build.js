@@ -32,13 +32,31 @@ async function list(folder, ending) {
     .sort();
 }
 
+/**
+ * A guest's thread loads one small CommonJS file: half a megabyte less memory for every guest than the same code as
+ * ES modules with their source in full.
+ */
+async function buildWorker() {
+  await build({
+    ...shared,
+    format: "cjs",
+    minify: true,
+    sourcemap: false,
+    entryPoints: ["host/guest/worker.ts"],
+    outfile: "dist/worker.cjs",
+    external: ["koffi"],
+    define: { "import.meta.url": "__moduleUrl" },
+    banner: { js: 'const __moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
+  });
+}
+
 async function buildHost() {
+  await buildWorker();
   const { metafile } = await build({
     ...shared,
     metafile: true,
     entryPoints: {
       index: "host/index.ts",
-      worker: "host/guest/worker.ts",
       "bench-worker": "host/cli/bench/worker.ts",
       cli: "host/cli/main.ts",
       abi: "host/abi.ts",

@@ -15,7 +15,7 @@ const MEMLOCK_BYTES = 8 << 20;
 const FILE_TIMEOUT_MS = 300_000;
 /** What a test needs of the checkout, when nobody may not read it where it is. */
 const NEEDED = [
-  ...["package.json", "asconfig.json", "tsconfig.json", "README.md"],
+  ...["package.json", "asconfig.json", "tsconfig.json", "README.md", "LICENSE"],
   ...["dist", "build", "node_modules", "assembly", "host", "test", "examples", "bench", "docs"],
 ];
 

@@ -1,6 +1,7 @@
 /**
- * The engines and modes that this machine has, for tests that run over all of them: each is tried with a guest of its
- * own once. What the kernel refuses is skipped aloud, with its reason; every other failure fails the test.
+ * The engines and modes that this machine has, for tests that run over all of them: each is tried
+ * with a guest of its own once. What the kernel refuses is skipped aloud, with its reason; every
+ * other failure fails the test.
  */
 import { type EngineName, runGuest } from "wasm-uring";
 

@@ -6,8 +6,8 @@
  * constants newer than Linux 5.10's headers.
  *
  *   cc -O2 -o load load.c
- *   ./load --file F --rw randread|randwrite|read|write --bs BYTES --iodepth N --runtime S [--ramp-time S] [--direct]
- *          [--sqpoll MS] [--flags none|coop|single|defer] [--wait plain|timeout]
+ *   ./load --file F --rw randread|randwrite|read|write --bs BYTES --iodepth N --runtime S
+ *          [--ramp-time S] [--direct] [--sqpoll MS] [--flags none|coop|single|defer] [--wait plain|timeout]
  *
  * --flags compares set-up flags, --wait timeout passes a 50 ms timeout to every wait as the host
  * does for guests.
@@ -94,7 +94,7 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000ull + now.tv_nsec;
 }
 
-/* ---- histogram ---------------------------------------------------------------------------------------------- */
+/* ---- histogram ---- */
 
 static inline void histogram_add(uint64_t ns)
 {
@@ -133,7 +133,7 @@ static double percentile_us(double fraction)
 	return histogram.max_ns / 1000.0;
 }
 
-/* ---- ring --------------------------------------------------------------------------------------------------- */
+/* ---- ring ---- */
 
 static int ring_register(int fd, unsigned opcode, void *argument, unsigned count)
 {
@@ -289,7 +289,7 @@ static inline void ring_advance(struct ring *ring, uint32_t count)
 	atomic_store_explicit(ring->cq_head, ring->cq_head_local, memory_order_release);
 }
 
-/* ---- load --------------------------------------------------------------------------------------------------- */
+/* ---- load ---- */
 
 struct load {
 	struct ring ring;
@@ -438,7 +438,7 @@ static void drain(struct load *load)
 	}
 }
 
-/* ---- options ------------------------------------------------------------------------------------------------ */
+/* ---- options ---- */
 
 static struct options parse(int count, char **words)
 {

@@ -1,6 +1,6 @@
 /** Prints the xxHash64 of the grant "input" as `xxhsum -H64` does: 16 hexadecimal digits. */
 import { Errno, exit, openGrant, print, printError, Ring, SequentialReader } from "../../assembly";
-import { XxHash64 } from "./xxhash64";
+import { XxHash64 } from "./guest/xxhash64";
 
 const DEPTH: u32 = 32;
 /** A multiple of the hash's stripe: only the file's last block leaves bytes over. */

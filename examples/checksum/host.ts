@@ -1,4 +1,7 @@
-/** Prints the xxHash64 of files by the guest `checksum`, as xxhsum does: `node build/examples/checksum/host.js FILE...`. */
+/**
+ * Prints the xxHash64 of files by the guest `checksum`, as xxhsum does: `node
+ * build/examples/checksum/host.js FILE...`.
+ */
 import { runGuest, WasmUringError } from "wasm-uring";
 
 const guest = new URL("../../guests/checksum.wasm", import.meta.url);

@@ -1,15 +1,31 @@
 /**
- * Copies the grant "input" over the grant "output": N pairs of a read and a write in flight, each pair linked, so that
- * the kernel starts the write by itself when its read is complete. Then the size is set if need be, and all is synced.
+ * Copies the grant "input" over the grant "output": N pairs of a read and a write in flight, each
+ * pair linked, so that the kernel starts the write by itself when its read is complete. Then the
+ * size is set if need be, and all is synced.
  */
 import {
-  addSqeFlags, cqeResult, cqeUserData, Errno, exit, Grant, openGrant, prepFsync, prepFtruncate, prepReadFixed,
-  prepWriteFixed, print, printError, Ring, SqeFlag,
+  addSqeFlags,
+  cqeResult,
+  cqeUserData,
+  Errno,
+  exit,
+  Grant,
+  openGrant,
+  prepFsync,
+  prepFtruncate,
+  prepReadFixed,
+  prepWriteFixed,
+  print,
+  printError,
+  Ring,
+  SqeFlag,
 } from "../../assembly";
 
 const PAIRS: u32 = 16;
 const BLOCK_BYTES: u32 = 128 << 10;
-/** user_data of the requests that end the copy; those of pair N are 2N (read) and 2N + 1 (write). */
+/**
+ * user_data of the requests that end the copy; those of pair N are 2N (read) and 2N + 1 (write).
+ */
 const END: u64 = 2 * PAIRS;
 
 /** A block on its way. */
@@ -24,7 +40,10 @@ class Pair {
   /** Completions of this try to come. */
   pending: u32 = 0;
 
-  constructor(readonly index: u32, readonly buffer: usize) {}
+  constructor(
+    readonly index: u32,
+    readonly buffer: usize,
+  ) {}
 }
 
 class Copy {
@@ -42,7 +61,7 @@ class Copy {
     }
     while (this.inFlight > 0) {
       const cqe = this.ring.waitCqe();
-      if (cqe == 0) fail("waiting", -<i32>Errno.EIO);
+      if (cqe == 0) fail("waiting", -(<i32>Errno.EIO));
       const pair = pairs[<i32>(cqeUserData(cqe) >> 1)];
       if ((cqeUserData(cqe) & 1) == 0) pair.read = cqeResult(cqe);
       else pair.written = cqeResult(cqe);
@@ -62,7 +81,8 @@ class Copy {
   }
 
   private submit(pair: Pair): void {
-    // O_DIRECT moves whole units. The read of the last one is short by nature: only a hard link outlasts that.
+    // O_DIRECT moves whole units. The read of the last one is short by nature: only a hard link
+    // outlasts that.
     const readLength = roundUp(pair.tried, this.input.alignmentBytes);
     const writeLength = roundUp(pair.tried, this.output.alignmentBytes);
     const link = readLength == pair.tried ? SqeFlag.IO_LINK : SqeFlag.IO_HARDLINK;
@@ -71,7 +91,14 @@ class Copy {
     prepReadFixed(read, this.input.slot, pair.buffer, readLength, pair.offset, 2 * pair.index);
     addSqeFlags(read, <u8>link);
     const write = this.ring.getSqe();
-    prepWriteFixed(write, this.output.slot, pair.buffer, writeLength, pair.offset, 2 * pair.index + 1);
+    prepWriteFixed(
+      write,
+      this.output.slot,
+      pair.buffer,
+      writeLength,
+      pair.offset,
+      2 * pair.index + 1,
+    );
     pair.pending = 2;
     this.inFlight++;
   }
@@ -89,13 +116,19 @@ class Copy {
       pair.left -= done;
       pair.tried = pair.left;
     } else if (!mayRetry(pair.read) && !mayRetry(pair.written)) {
-      fail(pair.read < 0 ? "reading input" : "writing output", pair.read < 0 ? pair.read : pair.written);
+      fail(
+        pair.read < 0 ? "reading input" : "writing output",
+        pair.read < 0 ? pair.read : pair.written,
+      );
     }
     if (pair.left > 0) this.submit(pair);
     else this.start(pair);
   }
 
-  /** What the file was longer before, or O_DIRECT padded, is cut off; then everything is made durable. */
+  /**
+   * What the file was longer before, or O_DIRECT padded, is cut off; then everything is made
+   * durable.
+   */
   private finish(): void {
     const size = this.input.sizeBytes;
     const written = roundUp64(size, this.output.alignmentBytes);
@@ -110,22 +143,22 @@ class Copy {
 
   private waitFor(what: string): void {
     const cqe = this.ring.waitCqe();
-    const result = cqe == 0 ? -<i32>Errno.EIO : cqeResult(cqe);
+    const result = cqe == 0 ? -(<i32>Errno.EIO) : cqeResult(cqe);
     this.ring.advance(1);
     if (result < 0) fail(what, result);
   }
 }
 
 function mayRetry(result: i32): bool {
-  return result == -<i32>Errno.EAGAIN || result == -<i32>Errno.EINTR;
+  return result == -(<i32>Errno.EAGAIN) || result == -(<i32>Errno.EINTR);
 }
 
 function roundUp(length: u32, unit: u32): u32 {
-  return (length + unit - 1) / unit * unit;
+  return ((length + unit - 1) / unit) * unit;
 }
 
 function roundUp64(length: u64, unit: u32): u64 {
-  return (length + unit - 1) / unit * unit;
+  return ((length + unit - 1) / unit) * unit;
 }
 
 function fail(what: string, result: i32): void {

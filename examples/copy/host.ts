@@ -1,4 +1,6 @@
-/** Copies a file by the guest `copy`: `node build/examples/copy/host.js [--direct] SOURCE TARGET`. */
+/**
+ * Copies a file by the guest `copy`: `node build/examples/copy/host.js [--direct] SOURCE TARGET`.
+ */
 import { parseArgs } from "node:util";
 import { runGuest, WasmUringError } from "wasm-uring";
 
@@ -21,8 +23,9 @@ try {
       output: { path: target, access: "write", direct },
     },
   });
+  const { ring, stats } = result;
   console.error(
-    `${result.ring?.engine} engine: ${result.stats?.submitted} requests, ${result.stats?.enterCalls} enter calls`,
+    `${ring?.engine} engine: ${stats?.submitted} requests, ${stats?.enterCalls} enter calls`,
   );
   process.exitCode = result.exitCode;
 } catch (error) {

@@ -1,4 +1,7 @@
-/** What the demo prints: tables for people, the same on a terminal and on a pipe but for the colours. */
+/**
+ * What the demo prints: tables for people, the same on a terminal and on a pipe but for the
+ * colours.
+ */
 import Table from "cli-table3";
 import color from "picocolors";
 import type { Run } from "./ways";
@@ -57,8 +60,7 @@ export function speedTable(ways: readonly Measured[], sizeBytes: number): string
       perRead(run),
     ];
     // No result is reported from a path other than the one asked for.
-    const engine =
-      run.ring === null || run.ring.engine === "mapped" ? "" : ` (${run.ring.engine}!)`;
+    const engine = run.ring === null ? "" : ` (${run.ring.engine})`;
     table.push([name + engine, ...numbers.map(String)]);
   }
   return [table.toString(), ...reasons].join("\n");

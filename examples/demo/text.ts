@@ -1,6 +1,7 @@
 /**
- * A large file of real text, the same on every machine with the same dependencies, and without network: the prose and
- * the commented declarations that `npm ci` brought, one after another, as often as it takes.
+ * A large file of real text, the same on every machine with the same dependencies, and without
+ * network: the prose and the commented declarations that `npm ci` brought, one after another, as
+ * often as it takes.
  */
 import {
   closeSync,
@@ -74,7 +75,7 @@ export function makeText(sizeBytes: number): TextFile {
   const { bavail, bsize } = statfsSync(folder);
   if (bavail * bsize < sizeBytes * 1.1) {
     throw new Error(
-      `making ${sizeBytes} bytes of text in ${folder}: only ${bavail * bsize} bytes are free there. Set TMPDIR`,
+      `making ${sizeBytes} bytes of text in ${folder}: only ${bavail * bsize} are free. Set TMPDIR`,
     );
   }
   const file = openSync(path, "w", 0o600);

@@ -1,4 +1,7 @@
-/** The ways to count a pattern in a file that the demo compares: the guest on its ring, and what one would write instead. */
+/**
+ * The ways to count a pattern in a file that the demo compares: the guest on its ring, and what one
+ * would write instead.
+ */
 import { spawn } from "node:child_process";
 import { closeSync, openSync, readSync } from "node:fs";
 import { open } from "node:fs/promises";
@@ -47,7 +50,10 @@ async function scanByGuest(path: string, pattern: string, sqpoll: boolean): Prom
   return { count, elapsedMs, reads, calls, ring };
 }
 
-/** Counts over blocks that come in order, as the guest does; a match may begin in one and end in the next. */
+/**
+ * Counts over blocks that come in order, as the guest does; a match may begin in one and end in the
+ * next.
+ */
 class BlockCounter {
   count = 0;
   readonly #pattern: Buffer;
@@ -139,8 +145,8 @@ async function scanByGrep(path: string, pattern: string): Promise<Run> {
 }
 
 export const WAYS: readonly Way[] = [
-  { name: "passthrough, enter", run: (path, pattern) => scanByGuest(path, pattern, false) },
-  { name: "passthrough, SQPOLL", run: (path, pattern) => scanByGuest(path, pattern, true) },
+  { name: "guest, enter", run: (path, pattern) => scanByGuest(path, pattern, false) },
+  { name: "guest, SQPOLL", run: (path, pattern) => scanByGuest(path, pattern, true) },
   { name: "fs.readSync, Buffer.indexOf", run: scanBySync },
   { name: "fs promises, Buffer.indexOf", run: scanByPromises },
   { name: "grep -F -o (a process)", run: scanByGrep },

@@ -1,4 +1,6 @@
-/** The smallest guest: reads the first bytes of the grant "input" by its own ring and prints them. */
+/**
+ * The smallest guest: reads the first bytes of the grant "input" by its own ring and prints them.
+ */
 import { cqeResult, openGrant, prepReadFixed, print, Ring, writeBytes } from "../../assembly";
 
 export function _start(): void {

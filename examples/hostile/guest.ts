@@ -1,14 +1,22 @@
 /**
- * A guest that means ill: tries to get out of its arena, its grants and its policy by everything that a ring and the
- * host's calls offer, and prints what came back. Exit code 0 when all was refused, 1 when one attempt escaped.
+ * A guest that means ill: tries to get out of its arena, its grants and its policy by everything
+ * that a ring and the host's calls offer, and prints what came back. Exit code 0 when all was
+ * refused, 1 when one attempt escaped.
  */
 import { Errno, exit, openGrant, printError } from "../../assembly";
-import { tryOpcodes } from "./opcodes";
-import { tryAddresses, tryDescriptors, tryHiddenFields, tryOracle, tryOrdinary, tryReadOnly } from "./operands";
-import { RawRing } from "./raw-ring";
-import { Report } from "./report";
-import { tryScribbles } from "./scribbles";
-import { tryCallsWithoutRing, tryCallsWithRing, trySetups } from "./setup";
+import { tryOpcodes } from "./guest/opcodes";
+import {
+  tryAddresses,
+  tryDescriptors,
+  tryHiddenFields,
+  tryOracle,
+  tryOrdinary,
+  tryReadOnly,
+} from "./guest/operands";
+import { RawRing } from "./guest/raw-ring";
+import { Report } from "./guest/report";
+import { tryScribbles } from "./guest/scribbles";
+import { tryCallsWithoutRing, tryCallsWithRing, trySetups } from "./guest/setup";
 
 export function _start(): void {
   openGrant("input");

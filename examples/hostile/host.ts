@@ -1,4 +1,7 @@
-/** Runs the guest `hostile` on every engine that this machine has: `node build/examples/hostile/host.js [FILE]`. */
+/**
+ * Runs the guest `hostile` on every engine that this machine has: `node
+ * build/examples/hostile/host.js [FILE]`.
+ */
 import { type EngineName, runGuest, WasmUringError } from "wasm-uring";
 
 const [path = "package.json"] = process.argv.slice(2);

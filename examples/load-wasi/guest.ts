@@ -100,6 +100,7 @@ export function _start(): void {
     }
   }
   const elapsedNs = monotonicNs() - start;
-  reportLine(ios, bytes, elapsedNs, processCpuNs() - cpuStart, 0, errors, firstErrno, shorts, histogram);
+  const cpuNs = processCpuNs() - cpuStart;
+  reportLine(ios, bytes, elapsedNs, cpuNs, 0, errors, firstErrno, shorts, histogram);
   if (errors > 0) exit(1);
 }

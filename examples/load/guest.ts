@@ -21,8 +21,9 @@ function entriesFor(depth: u32): u32 {
 export function _start(): void {
   const options = parseOptions();
   const data = openGrant("data");
-  if (options.isWrite ? !data.canWrite : !data.canRead) refuse("the grant does not allow " + options.rw);
-  if (data.sizeBytes < options.bs) refuse("the file is smaller than one block of " + options.bs.toString());
+  const isAllowed = options.isWrite ? data.canWrite : data.canRead;
+  if (!isAllowed) refuse("the grant does not allow " + options.rw);
+  if (data.sizeBytes < options.bs) refuse("the file is smaller than one block");
 
   const ring = Ring.create(options.iodepth * options.bs, entriesFor(options.iodepth));
   const load = new Load(ring, data, options);

@@ -8,7 +8,15 @@
  * clock below about 1 % of the time. Slow devices thus have every operation measured, the page
  * cache about one batch in twenty.
  */
-import { cqeResult, cqeUserData, Grant, monotonicNs, prepReadFixed, prepWriteFixed, Ring } from "../../assembly";
+import {
+  cqeResult,
+  cqeUserData,
+  Grant,
+  monotonicNs,
+  prepReadFixed,
+  prepWriteFixed,
+  Ring,
+} from "../../assembly";
 import { clockTimeGet } from "../../assembly/wasi/host";
 import { Histogram } from "./histogram";
 import { Offsets } from "./offsets";

@@ -77,7 +77,8 @@ function take(options: Options, name: string, value: string): void {
     if (!(seconds >= 0) || seconds > 1e6) refuse('--ramp-time "' + value + '": not seconds');
     options.rampNs = <u64>(seconds * 1e9);
   } else {
-    refuse('unknown option "' + name + '": use --rw, --bs, --iodepth, --runtime, --ramp-time, --hold');
+    const known = "--rw, --bs, --iodepth, --runtime, --ramp-time, --hold";
+    refuse('unknown option "' + name + '": use ' + known);
   }
 }
 

@@ -1,10 +1,20 @@
 // asc: --enable simd
 /**
- * Counts a byte pattern in the grant "input", as `grep -F -o PATTERN | wc -l` does: N blocks are in flight while the
- * one before them is scanned. What the end of a block leaves undecided is put in front of the next.
+ * Counts a byte pattern in the grant "input", as `grep -F -o PATTERN | wc -l` does: N blocks are in
+ * flight while the one before them is scanned. What the end of a block leaves undecided is put in
+ * front of the next.
  */
-import { Errno, exit, openGrant, print, printError, programArguments, Ring, SequentialReader } from "../../assembly";
-import { Matcher } from "./matcher";
+import {
+  Errno,
+  exit,
+  openGrant,
+  print,
+  printError,
+  programArguments,
+  Ring,
+  SequentialReader,
+} from "../../assembly";
+import { Matcher } from "./guest/matcher";
 
 const DEPTH_DEFAULT: u32 = 32;
 const BLOCK_KIB_DEFAULT: u32 = 64;

@@ -1,4 +1,7 @@
-/** Counts a byte pattern in a file by the guest `scan`: `node build/examples/scan/host.js FILE PATTERN`. */
+/**
+ * Counts a byte pattern in a file by the guest `scan`: `node build/examples/scan/host.js FILE
+ * PATTERN`.
+ */
 import { statSync } from "node:fs";
 import { runGuest, WasmUringError } from "wasm-uring";
 
@@ -16,8 +19,9 @@ try {
   const { ring, stats, elapsedMs } = result;
   if (ring !== null && stats !== null) {
     const rate = Math.round(statSync(path).size / elapsedMs / 1000);
+    const { submitted, enterCalls } = stats;
     console.error(
-      `${ring.engine} engine, ${ring.mode}: ${rate} MB/s by ${stats.submitted} reads, ${stats.enterCalls} enter calls`,
+      `${ring.engine} engine, ${ring.mode}: ${rate} MB/s; ${submitted} reads, ${enterCalls} enter calls`,
     );
   }
   process.exitCode = result.exitCode;

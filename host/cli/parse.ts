@@ -5,7 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { SQ_ENTRIES_MAX } from "../abi";
-import type { Access, GrantRequest } from "../grant/request";
+import { type GrantRequest, parseFileOption } from "../grant";
 import { type PolicyOption, parsePolicy } from "../policy";
 import type { EngineName } from "../ring/engine";
 import { badOption } from "./failure";
@@ -15,8 +15,6 @@ export const ENGINES = ["auto", "mapped", "mirrored", "emulated"] as const;
 /** The longest that Node's timers wait. */
 const DEADLINE_MAX_MS = 0x7fffffff;
 const SQPOLL_IDLE_MAX_MS = 60_000;
-
-const ACCESS: Readonly<Record<string, Access>> = { ro: "read", wo: "write", rw: "read-write" };
 
 /** Digits only: no sign, no fraction, no exponent, no hexadecimal. */
 function wholeNumber(option: string, text: string, maximum: number, unit: string): number {
@@ -69,17 +67,9 @@ function readPolicyFile(path: string): string {
 
 export type Files = Readonly<Record<string, GrantRequest>>;
 
-/**
- * NAME=PATH[:ro|:wo|:rw][,direct]. A path may hold colons and commas: only these very endings are
- * taken off, so one that really ends with ":ro" is written with the access after it.
- */
+/** One more `--file`; each name once. */
 export function collectFile(text: string, previous: Files = {}): Files {
-  const equals = text.indexOf("=");
-  const name = text.slice(0, Math.max(equals, 0));
-  const form =
-    "write NAME=PATH, with :ro, :wo or :rw and ,direct after it, as in --file input=data.txt:ro";
-  if (name === "")
-    throw badOption(`--file "${text}"`, "it has no name before an equals sign", form);
+  const { name, request } = parseFileOption(text);
   if (Object.hasOwn(previous, name)) {
     throw badOption(
       `--file "${text}"`,
@@ -87,15 +77,7 @@ export function collectFile(text: string, previous: Files = {}): Files {
       "give each file a name of its own",
     );
   }
-  let path = text.slice(equals + 1);
-  const direct = path.endsWith(",direct");
-  if (direct) path = path.slice(0, -",direct".length);
-  const suffix = /:(ro|wo|rw)$/.exec(path)?.[1];
-  if (suffix !== undefined) path = path.slice(0, -3);
-  if (path === "")
-    throw badOption(`--file "${text}"`, "it has no path after the equals sign", form);
-  const access = ACCESS[suffix ?? "ro"] ?? "read";
-  return { ...previous, [name]: { path, access, direct } };
+  return { ...previous, [name]: request };
 }
 
 export type Environment = Readonly<Record<string, string>>;

@@ -170,7 +170,7 @@ export class Guest implements AsyncDisposable {
       control: this.#control.shared,
     };
     // Nothing of the embedder's environment or options reaches the thread.
-    return new Worker(new URL("./worker.js", import.meta.url), {
+    return new Worker(new URL("./worker.cjs", import.meta.url), {
       workerData: start,
       env: {},
       execArgv: [],
@@ -210,7 +210,9 @@ export class Guest implements AsyncDisposable {
   async #closeRing(): Promise<void> {
     const ringFd = this.#control.claimRing();
     const { syscalls } = loadSyscalls();
-    if (ringFd >= 0 && syscalls !== null) await closeRingGently(syscalls, ringFd);
+    if (ringFd < 0 || syscalls === null) return;
+    await closeRingGently(syscalls, ringFd);
+    for (const { address, length } of this.#control.ringMappings()) syscalls.munmap(address, length);
   }
 
   #outcome(end: WorkerEnd | null): Outcome {

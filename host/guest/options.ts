@@ -23,7 +23,7 @@ export interface GuestOptions {
   entries?: number;
   /** Caps of io-wq for this ring: bounded and unbounded workers. Default [2, 2]. */
   ioWorkersMax?: readonly [bounded: number, unbounded: number];
-  /** argv, the program's name first. Default: ["guest"]. */
+  /** argv, the program's name first. Default: the base name of the module's file, or "guest". */
   args?: readonly string[];
   /** Environment. Default: empty. */
   env?: Readonly<Record<string, string>>;
@@ -84,6 +84,6 @@ export interface GuestResult {
   stderr: Uint8Array;
   /** From the start of the guest's code to its end, ms. */
   elapsedMs: number;
-  /** CPU time of the whole process meanwhile, µs: user and system, kernel threads not included. */
+  /** CPU time of the whole process meanwhile, µs: user and system, an SQPOLL thread included. */
   cpuUs: number;
 }

@@ -15,7 +15,7 @@ import type { Syscalls } from "../ffi/syscalls";
 import type { GuestMemory } from "../memory/guest-memory";
 import { type Control, WorkerState } from "../ring/control";
 import type { GrantSlot, RingEngine, RingLayout, RingPlan } from "../ring/engine";
-import { checkRequest } from "../ring/layout";
+import { ARENA_LENGTH_MAX_BYTES, checkRequest } from "../ring/layout";
 import { setupRing } from "../ring/setup";
 import type { RingReport } from "./options";
 
@@ -23,7 +23,6 @@ import type { RingReport } from "./options";
 export class GuestStopped extends Error {}
 
 const NAME_BYTES_MAX = 255;
-const ARENA_BYTES_MAX = 1 << 30;
 
 export interface UringOptions {
   memory: () => GuestMemory;
@@ -74,7 +73,7 @@ export class UringImports {
     word(Limits.PAGE_SIZE, this.#pageBytes);
     word(Limits.SQ_ENTRIES, plan.entries);
     word(Limits.SQ_ENTRIES_MAX, plan.entriesMax);
-    word(Limits.ARENA_LENGTH_MAX, ARENA_BYTES_MAX);
+    word(Limits.ARENA_LENGTH_MAX, ARENA_LENGTH_MAX_BYTES);
     word(Limits.SQE_FLAGS_ALLOWED, plan.policy.sqeFlagsAllowed);
     word(Limits.SQE_FLAGS_REQUIRED, plan.policy.sqeFlagsRequired);
     word(Limits.GRANTS, plan.slots.length);
@@ -126,7 +125,8 @@ export class UringImports {
     }
     const setup = setupRing({ memory, syscalls, syscallsReason, request, plan, stop: control });
     this.engine = setup.engine;
-    if (setup.engine.ringFd >= 0) control.publishRing(setup.engine.ringFd);
+    const { ringFd, mappings } = setup.engine;
+    if (ringFd >= 0) control.publishRing(ringFd, mappings);
     writeReply(memory, offset, setup.engine.layout);
     this.#options.onRing({
       engine: setup.engine.name,

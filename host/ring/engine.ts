@@ -82,11 +82,22 @@ export interface EngineStats {
   denied: number | null;
 }
 
+/** A range of this process's address space. */
+export interface NativeMapping {
+  address: bigint;
+  length: number;
+}
+
 export interface RingEngine {
   readonly name: EngineName;
   readonly layout: RingLayout;
   /** The ring's descriptor, -1 when there is none. */
   readonly ringFd: number;
+  /**
+   * The engine's own mappings in this process; for whoever closes `ringFd` because the engine's thread was ended, to
+   * unmap. They keep the ring alive.
+   */
+  readonly mappings: readonly NativeMapping[];
   /**
    * io_uring_enter for the guest: hands `toSubmit` SQEs over and waits for `minComplete` CQEs, at most `timeoutUs`
    * (-1: no end). Never throws for what the guest did; returns SQEs consumed or a negated errno (-ETIME when a wait

@@ -10,6 +10,8 @@ import type { CheckedRequest, RingPlan } from "./engine";
 /** struct io_rings without its CQEs; the kernel aligns the SQ array that follows them to a cache line. */
 export const RING_HEADER_BYTES = 64;
 const CACHE_LINE_BYTES = 64;
+/** The kernel takes at most 1 GiB in one registered buffer (io_uring/rsrc.c). */
+export const ARENA_LENGTH_MAX_BYTES = 1 << 30;
 
 const alignUp = (value: number, alignment: number) => Math.ceil(value / alignment) * alignment;
 
@@ -121,6 +123,10 @@ function checkPlacement(
   for (const region of regions) {
     const refusal = checkRegion(region, memory.lengthBytes, pageBytes);
     if (refusal !== null) return refusal;
+  }
+  if (request.arenaLength > ARENA_LENGTH_MAX_BYTES) {
+    const reason = `an arena of ${request.arenaLength} bytes is larger than ${ARENA_LENGTH_MAX_BYTES}`;
+    return { errno: Errno.EINVAL, reason };
   }
   const neededRing = ringBytes(request.sqEntries, request.cqEntries);
   const neededSqes = sqesBytes(request.sqEntries);

@@ -6,7 +6,7 @@
  * mremap(2) with MREMAP_DONTUNMAP (5.7). The guest is inside its set-up call meanwhile and touches nothing.
  */
 import { Errno, GUEST_ADDRESS_BASE, IoVec, Register } from "../abi";
-import { assert, errnoName, WasmUringError } from "../errors";
+import { errnoName, WasmUringError } from "../errors";
 import type { Syscalls } from "../ffi/syscalls";
 
 const PROT_NONE = 0;
@@ -84,10 +84,37 @@ export function registerArena(
   try {
     result = registerBuffer(syscalls, ringFd, target, length);
   } finally {
-    const back = syscalls.mremap(target, length, length, MREMAP_MAYMOVE_FIXED, address);
-    assert(back === address, `the arena's pages could not be moved back (${back})`);
+    moveBack(syscalls, target, address, length);
   }
   if (result < 0) throw registerError(syscalls, -result, length);
+}
+
+/** mremap(2) back needs room in the table of mappings; a moment later there may be some. */
+const BACK_TRIES = 3;
+
+/**
+ * The guest's pages go back to where they were. Should the kernel refuse to the end, their content does: the old range
+ * is still mapped (MREMAP_DONTUNMAP), but what the kernel has pinned is no longer what the guest sees.
+ *
+ * @throws WasmUringError ERR_SETUP then: the ring must be closed
+ */
+function moveBack(syscalls: Syscalls, target: bigint, address: bigint, length: number): void {
+  let back = 0n;
+  for (let attempt = 0; attempt < BACK_TRIES; attempt++) {
+    back = syscalls.mremap(target, length, length, MREMAP_MAYMOVE_FIXED, address);
+    if (back === address) return;
+  }
+  const source = new Uint8Array(syscalls.viewOf(target, length));
+  new Uint8Array(syscalls.viewOf(address, length)).set(source);
+  syscalls.munmap(target, length);
+  throw new WasmUringError("ERR_SETUP", {
+    what: `moving the arena of ${length} bytes back from its guest address 0x${target.toString(16)}`,
+    why: errnoName(Number(-back)),
+    likelyCause: "the process has as many mappings as it may (vm.max_map_count)",
+    whatToDo: "use the mirrored engine, or raise vm.max_map_count",
+    syscall: "mremap",
+    errno: Number(-back),
+  });
 }
 
 /** IORING_REGISTER_BUFFERS of one buffer, at the address as it is. */

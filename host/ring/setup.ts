@@ -56,7 +56,7 @@ function mappedRung(placement: Placement): Rung {
   const attempt = (context: SetupContext): Attempt => {
     const { syscalls } = context;
     if (syscalls === null) return { refused: context.syscallsReason, denied: true };
-    if (context.plan.policy.vetHiddenFields && context.plan.engine === "auto") {
+    if (context.plan.policy.vetHiddenFields) {
       return { refused: "the policy asks for hidden fields to be vetted", denied: false };
     }
     const started = startMapped({ ...context, syscalls }, placement);

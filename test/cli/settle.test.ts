@@ -38,10 +38,10 @@ test("the value of another option is not an option", () => {
 
 test("--file takes only the very endings off a path", () => {
   const { a } = collectFile("a=x:y,z.txt");
-  assert.equal(a, { path: "x:y,z.txt", access: "read", direct: false });
+  assert.equal(a, { path: "x:y,z.txt" });
   assert.equal(collectFile("a=p:rw,direct").a, { path: "p", access: "read-write", direct: true });
-  assert.equal(collectFile("a=p:ro:wo").a, { path: "p:ro", access: "write", direct: false });
-  assert.equal(collectFile("a=p=q").a, { path: "p=q", access: "read", direct: false });
+  assert.equal(collectFile("a=p:ro:wo").a, { path: "p:ro", access: "write" });
+  assert.equal(collectFile("a=p=q").a, { path: "p=q" });
 });
 
 test("names of built-in properties are names like others", () => {

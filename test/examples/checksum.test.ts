@@ -1,4 +1,7 @@
-/** The example `checksum` prints what xxhsum prints: published vectors, an independent implementation, the tool itself. */
+/**
+ * The example `checksum` prints what xxhsum prints: published vectors, an independent
+ * implementation, the tool itself.
+ */
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** The example `copy` copies byte for byte, on every engine, whatever the size and whatever the target was before. */
+/**
+ * The example `copy` copies byte for byte, on every engine, whatever the size and whatever the
+ * target was before.
+ */
 import assert from "node:assert/strict";
 import { readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

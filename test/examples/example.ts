@@ -1,4 +1,7 @@
-/** Runs one built example guest on one engine, with captured output and a deadline, in a folder of the test's own. */
+/**
+ * Runs one built example guest on one engine, with captured output and a deadline, in a folder of
+ * the test's own.
+ */
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

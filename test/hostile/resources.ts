@@ -56,9 +56,13 @@ function collectGarbage(): void {
 
 /** V8 reserves and releases address space as it likes: only a growth beyond this is somebody's leak. */
 const MAPPINGS_SLACK = 60;
+/** koffi maps two call stacks, one with a guard, for each thread that loads it, and never unmaps them. */
+const MAPPINGS_PER_GUEST = 4;
+/** libuv starts its pool's threads when they are first needed. */
+const THREADS_SLACK = 4;
 const SETTLE_MS = 3000;
 
-function leaks(before: Resources, after: Resources): string[] {
+function leaks(before: Resources, after: Resources, guests: number): string[] {
   const found: string[] = [];
   if (after.pinnedKiB > before.pinnedKiB) found.push(`pinned ${before.pinnedKiB} -> ${after.pinnedKiB} KiB`);
   if (after.lockedKiB > before.lockedKiB) found.push(`locked ${before.lockedKiB} -> ${after.lockedKiB} KiB`);
@@ -71,7 +75,10 @@ function leaks(before: Resources, after: Resources): string[] {
     });
     found.push(`descriptors left open: ${extra.join(", ")}`);
   }
-  if (after.mappings > before.mappings + MAPPINGS_SLACK) {
+  if (after.threads > before.threads + THREADS_SLACK) {
+    found.push(`threads ${before.threads} -> ${after.threads}`);
+  }
+  if (after.mappings > before.mappings + MAPPINGS_SLACK + guests * MAPPINGS_PER_GUEST) {
     found.push(`mappings ${before.mappings} -> ${after.mappings}`);
   }
   if (after.atGuestAddresses.length > before.atGuestAddresses.length) {
@@ -80,11 +87,15 @@ function leaks(before: Resources, after: Resources): string[] {
   return found;
 }
 
-/** What is held now and was not before, in words; empty when all is back. */
-export async function leakedSince(before: Resources): Promise<string[]> {
+/**
+ * What is held now and was not before, in words; empty when all is back.
+ *
+ * @param guests how many guests ran on threads of their own meanwhile
+ */
+export async function leakedSince(before: Resources, guests = 0): Promise<string[]> {
   const end = performance.now() + SETTLE_MS;
   for (;;) {
-    const found = leaks(before, takeResources());
+    const found = leaks(before, takeResources(), guests);
     if (found.length === 0 || performance.now() > end) return found;
     collectGarbage();
     await new Promise((resolve) => setTimeout(resolve, 10));

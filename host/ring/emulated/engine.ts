@@ -44,6 +44,7 @@ class EmulatedEngine implements RingEngine {
   readonly name = "emulated";
   readonly layout: RingLayout;
   readonly ringFd = -1;
+  readonly mappings = [];
   readonly #backend: FileBackend;
   readonly #stop: StopSignal;
   readonly #ring: GuestRing;

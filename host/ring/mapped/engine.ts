@@ -22,6 +22,7 @@ export class MappedEngine implements RingEngine {
   readonly name = "mapped";
   readonly layout: RingLayout;
   readonly ringFd: number;
+  readonly mappings = []; // its pages are the guest's
   readonly #syscalls: Syscalls;
   readonly #memory: GuestMemory;
   readonly #base: bigint;

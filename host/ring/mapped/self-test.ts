@@ -47,8 +47,10 @@ function answer(
   const head = Atomics.load(words, layout.cqHead >>> 2);
   // Under SQPOLL the thread consumes it by itself; waking is harmless. Bounded tries: never wait without end.
   const flags = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP;
+  let submitted = false;
   for (let attempt = 0; attempt < TRIES; attempt++) {
-    const result = syscalls.ioUringEnter(ringFd, attempt === 0 ? 1 : 0, 0, flags, 0, 0);
+    const result = syscalls.ioUringEnter(ringFd, submitted ? 0 : 1, 0, flags, 0, 0);
+    submitted ||= result > 0;
     if (result < 0 && result !== -Errno.EINTR) throw selfTestError(`io_uring_enter: ${errnoName(-result)}`);
     // Pairs with the kernel's store-release of the CQ tail.
     if (Atomics.load(words, layout.cqTail >>> 2) !== head) {

@@ -10,7 +10,7 @@
  */
 import { EnterFlag, Errno, RingMode } from "../../abi";
 import { memoryMovedError } from "../../memory/guest-memory";
-import type { EngineContext, EngineStats, RingEngine, RingLayout } from "../engine";
+import type { EngineContext, EngineStats, NativeMapping, RingEngine, RingLayout } from "../engine";
 import { GuestRing } from "../guest-ring";
 import { closeRing } from "../mapped/close";
 import { Enter, firstSliceUs } from "../mapped/enter";
@@ -32,6 +32,7 @@ class MirroredEngine implements RingEngine {
   readonly name = "mirrored";
   readonly layout: RingLayout;
   readonly ringFd: number;
+  readonly mappings: readonly NativeMapping[];
   readonly #context: EngineContext;
   readonly #host: HostRing;
   readonly #guest: GuestRing;
@@ -55,6 +56,7 @@ class MirroredEngine implements RingEngine {
     this.#host = host;
     this.layout = this.#guest.layout;
     this.ringFd = host.fd;
+    this.mappings = host.mappings;
   }
 
   enter(toSubmit: number, minComplete: number, flags: number, timeoutUs: number): number {

@@ -16,7 +16,7 @@ import {
 } from "../../abi";
 import { WasmUringError } from "../../errors";
 import type { Syscalls } from "../../ffi/syscalls";
-import type { CheckedRequest } from "../engine";
+import type { CheckedRequest, NativeMapping } from "../engine";
 import type { GuestRing } from "../guest-ring";
 import { memlockError } from "../relocate";
 import { SQE_WORDS } from "../sqe-word";
@@ -32,11 +32,6 @@ const REQUIRED_FLAGS = SetupFlag.R_DISABLED | SetupFlag.CQSIZE | SetupFlag.SUBMI
 const OPTIONAL_FLAGS = [SetupFlag.NO_SQARRAY | SetupFlag.COOP_TASKRUN, SetupFlag.COOP_TASKRUN, 0];
 
 const EMPTY = new Int32Array(0);
-
-interface Mapping {
-  address: bigint;
-  length: number;
-}
 
 /**
  * io_uring_setup(2) with the newest flags that this kernel takes.
@@ -67,7 +62,7 @@ export class HostRing {
   /** The SQEs, as words. */
   sqes = EMPTY;
   readonly #syscalls: Syscalls;
-  readonly #mappings: Mapping[] = [];
+  readonly #mappings: NativeMapping[] = [];
   readonly #sqMask: number;
   readonly #cqMask: number;
   readonly #sqTailAt: number;
@@ -121,6 +116,10 @@ export class HostRing {
       syscalls.close(made.fd);
       throw error;
     }
+  }
+
+  get mappings(): readonly NativeMapping[] {
+    return this.#mappings;
   }
 
   /** Index into `sqes` of the SQE that is `ahead` places behind the last submitted one. */

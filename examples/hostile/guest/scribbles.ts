@@ -1,11 +1,14 @@
 /** The ring itself is the guest's to spoil: whoever consumes it must believe none of its words. */
-import { Errno, guestAddress, Op, SetupRequest, Sqe, SqeFlag } from "../../assembly";
+import { Errno, guestAddress, Op, SetupRequest, Sqe, SqeFlag } from "../../../assembly";
 import { SQ_ENTRIES } from "./raw-ring";
 import { nameOf, Report } from "./report";
 
 const HEADER_BYTES: usize = 64;
 
-/** An ordinary read of one page, after what was done to the ring: it is served, or only the guest itself is hurt. */
+/**
+ * An ordinary read of one page, after what was done to the ring: it is served, or only the guest
+ * itself is hurt.
+ */
 function judgeRead(report: Report, attempt: string, gain: string): void {
   const ring = report.ring;
   const sqe = ring.sqe();
@@ -28,7 +31,10 @@ function scribbleHeader(report: Report, pattern: u8): void {
   }
 }
 
-/** Sends the tail far beyond the SQ: the consumer may take every stale SQE again, and each is judged again. */
+/**
+ * Sends the tail far beyond the SQ: the consumer may take every stale SQE again, and each is judged
+ * again.
+ */
 function jumpTail(report: Report): void {
   const ring = report.ring;
   for (let index: u32 = 0; index < SQ_ENTRIES; index++) {
@@ -49,14 +55,18 @@ function jumpTail(report: Report): void {
       continue;
     }
     answers++;
-    if (ring.answer() == -<i32>Errno.EACCES) denied++;
+    if (ring.answer() == -(<i32>Errno.EACCES)) denied++;
   }
   const good = answers >= <i32>SQ_ENTRIES && denied == answers;
-  const answer = good ? "EACCES, each one" : denied.toString() + " of " + answers.toString() + " EACCES";
+  const answer = good
+    ? "EACCES, each one"
+    : denied.toString() + " of " + answers.toString() + " EACCES";
   report.judge("SQ tail 1000 ahead, SQEs denied", "requests that nobody judged", answer, good);
 }
 
-/** Claims to have read answers that do not exist: they wait elsewhere until the head is put right. */
+/**
+ * Claims to have read answers that do not exist: they wait elsewhere until the head is put right.
+ */
 function lieAboutHead(report: Report): void {
   const ring = report.ring;
   const head = ring.word(SetupRequest.CQ_HEAD);
@@ -70,8 +80,13 @@ function lieAboutHead(report: Report): void {
   ring.settleTail();
   atomic.store<u32>(head, truth);
   const result = ring.answer();
-  const good = result == -<i32>Errno.EACCES;
-  report.judge("CQ head in the future", "answers written beside the CQ", nameOf(result) + ", once it is put right", good);
+  const good = result == -(<i32>Errno.EACCES);
+  report.judge(
+    "CQ head in the future",
+    "answers written beside the CQ",
+    nameOf(result) + ", once it is put right",
+    good,
+  );
 }
 
 export function tryScribbles(report: Report): void {

@@ -1,8 +1,9 @@
 /**
- * The table of attempts: one line each with what would be gained and the answer that came back, judged at once. After
- * every attempt the canary pages are looked at; a refusal that changed memory is an escape.
+ * The table of attempts: one line each with what would be gained and the answer that came back,
+ * judged at once. After every attempt the canary pages are looked at; a refusal that changed memory
+ * is an escape.
  */
-import { Errno, print } from "../../assembly";
+import { Errno, print } from "../../../assembly";
 import { NO_ANSWER, RawRing } from "./raw-ring";
 
 const ATTEMPT_WIDTH = 46;
@@ -12,7 +13,7 @@ const GAIN_WIDTH = 48;
 export function nameOf(result: i32): string {
   if (result == NO_ANSWER) return "no answer";
   if (result >= 0) return result.toString() + " bytes";
-  return result >= -<i32>Errno.EHWPOISON ? Errno[-result] : "errno " + (-result).toString();
+  return result >= -(<i32>Errno.EHWPOISON) ? Errno[-result] : "errno " + (-result).toString();
 }
 
 export class Report {
@@ -31,7 +32,7 @@ export class Report {
 
   /** An attempt that must come back with one of these errno values. */
   refusal(attempt: string, gain: string, result: i32, expected: Errno, or: Errno = expected): void {
-    const refused = result == -<i32>expected || result == -<i32>or;
+    const refused = result == -(<i32>expected) || result == -(<i32>or);
     this.judge(attempt, gain, nameOf(result), refused && this.ring.arenaIsUntouched());
   }
 
@@ -44,7 +45,13 @@ export class Report {
 
   /** An ordinary request after the ring was spoilt: it must be served all the same. */
   served(attempt: string, gain: string, result: i32): void {
-    const good = this.row(attempt, gain, nameOf(result) + ", served as before", result >= 0, "ESCAPED");
+    const good = this.row(
+      attempt,
+      gain,
+      nameOf(result) + ", served as before",
+      result >= 0,
+      "ESCAPED",
+    );
     if (good) this.harmless++;
     else this.escaped++;
   }
@@ -65,24 +72,41 @@ export class Report {
   close(): i32 {
     const attempts = this.refused + this.harmless + this.escaped;
     print(
-      attempts.toString() + " attempts: " +
-      this.refused.toString() + " refused, " +
-      this.harmless.toString() + " harmless, " +
-      this.escaped.toString() + " escaped; " +
-      this.controls.toString() + " control reads served, " +
-      this.failedControls.toString() + " failed; canary pages compared " +
-      this.checks.toString() + " times",
+      attempts.toString() +
+        " attempts: " +
+        this.refused.toString() +
+        " refused, " +
+        this.harmless.toString() +
+        " harmless, " +
+        this.escaped.toString() +
+        " escaped; " +
+        this.controls.toString() +
+        " control reads served, " +
+        this.failedControls.toString() +
+        " failed; canary pages compared " +
+        this.checks.toString() +
+        " times",
     );
     return this.escaped + this.failedControls == 0 ? 0 : 1;
   }
 
   /** Prints a line. @returns whether all is well, memory outside the arena included */
-  private row(attempt: string, gain: string, answer: string, expected: bool, verdict: string): bool {
+  private row(
+    attempt: string,
+    gain: string,
+    answer: string,
+    expected: bool,
+    verdict: string,
+  ): bool {
     this.checks++;
     const intact = this.ring.canariesAreIntact();
     if (!intact) this.ring.paintCanaries();
     const good = expected && intact;
-    this.line(attempt, gain, answer + (intact ? "" : ", canary changed") + (good ? "" : "  " + verdict));
+    this.line(
+      attempt,
+      gain,
+      answer + (intact ? "" : ", canary changed") + (good ? "" : "  " + verdict),
+    );
     return good;
   }
 

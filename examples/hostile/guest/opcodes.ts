@@ -1,5 +1,5 @@
 /** Every opcode of io_uring, and what each would give a guest that may use it. */
-import { Errno, guestAddress, Limits, Op, Sqe, SqeFlag } from "../../assembly";
+import { Errno, guestAddress, Limits, Op, Sqe, SqeFlag } from "../../../assembly";
 import { Report } from "./report";
 
 /** By opcode. */
@@ -77,12 +77,18 @@ const OLDER_THAN_RESTRICTIONS = Op.TEE;
 /** Where Linux puts the text of a program that is not position independent, as node is. */
 export const PROGRAM_TEXT: u64 = 0x400000;
 
-/** Whether the policy lets the opcode pass: it is then no escape, and the other attempts are about its operands. */
+/**
+ * Whether the policy lets the opcode pass: it is then no escape, and the other attempts are about
+ * its operands.
+ */
 export function isAllowed(report: Report, opcode: u32): bool {
   return opcode < 64 && ((load<u64>(report.ring.limits, Limits.OPCODES) >> opcode) & 1) != 0;
 }
 
-/** A pointer into the host wherever the opcode looks for one; the answer must not come from following it. */
+/**
+ * A pointer into the host wherever the opcode looks for one; the answer must not come from
+ * following it.
+ */
 function tryOpcode(report: Report, opcode: u32): i32 {
   const sqe = report.ring.sqe();
   store<u8>(sqe, <u8>opcode);
@@ -96,7 +102,8 @@ export function tryOpcodes(report: Report): void {
   for (let opcode: u32 = 0; opcode < <u32>Op.LAST; opcode++) {
     if (isAllowed(report, opcode)) continue;
     const attempt = "opcode " + opcode.toString() + " " + Op[opcode];
-    // What the kernel does not know is EINVAL; of what it knows, any answer but EACCES would mean that it was executed.
+    // What the kernel does not know is EINVAL; of what it knows, any answer but EACCES would mean
+    // that it was executed.
     const or = opcode <= <u32>OLDER_THAN_RESTRICTIONS ? Errno.EACCES : Errno.EINVAL;
     report.refusal(attempt, GAINS[opcode], tryOpcode(report, opcode), Errno.EACCES, or);
   }
@@ -104,7 +111,9 @@ export function tryOpcodes(report: Report): void {
   tryChain(report);
 }
 
-/** A denied request at the end of a chain: the whole chain is dropped, nothing of it is executed. */
+/**
+ * A denied request at the end of a chain: the whole chain is dropped, nothing of it is executed.
+ */
 function tryChain(report: Report): void {
   const ring = report.ring;
   if ((load<u32>(ring.limits, Limits.SQE_FLAGS_ALLOWED) & SqeFlag.IO_LINK) == 0) return;
@@ -121,7 +130,13 @@ function tryChain(report: Report): void {
   ring.enter(2, 2);
   const first = ring.answer();
   const second = ring.answer();
-  const dropped = first == -<i32>Errno.ECANCELED && second == -<i32>Errno.EACCES && ring.arenaIsUntouched();
+  const dropped =
+    first == -(<i32>Errno.ECANCELED) && second == -(<i32>Errno.EACCES) && ring.arenaIsUntouched();
   const answer = Errno[-min(first, 0)] + ", " + Errno[-min(second, 0)];
-  report.judge("MADVISE linked to an ordinary read", "a denied opcode behind an allowed one", answer, dropped);
+  report.judge(
+    "MADVISE linked to an ordinary read",
+    "a denied opcode behind an allowed one",
+    answer,
+    dropped,
+  );
 }

@@ -1,6 +1,7 @@
 /**
- * Counts a byte pattern, 64 positions a step: SIMD compares the pattern's two rarest bytes at once and only where both
- * fit is the rest looked at. Matches never overlap and are taken from left to right, as grep does it.
+ * Counts a byte pattern, 64 positions a step: SIMD compares the pattern's two rarest bytes at once
+ * and only where both fit is the rest looked at. Matches never overlap and are taken from left to
+ * right, as grep does it.
  */
 
 /** Bytes of the text that are counted to learn which bytes are rare in it. */
@@ -26,12 +27,14 @@ export class Matcher {
     for (let at = start; at < min(end, start + SAMPLE_BYTES); at++) histogram[load<u8>(at)]++;
     let rarest: usize = 0;
     for (let index: usize = 1; index < this.length; index++) {
-      if (histogram[load<u8>(this.pattern + index)] < histogram[load<u8>(this.pattern + rarest)]) rarest = index;
+      if (histogram[load<u8>(this.pattern + index)] < histogram[load<u8>(this.pattern + rarest)])
+        rarest = index;
     }
     let second: usize = rarest == 0 ? this.length - 1 : 0;
     for (let index: usize = 0; index < this.length; index++) {
       if (index == rarest) continue;
-      if (histogram[load<u8>(this.pattern + index)] < histogram[load<u8>(this.pattern + second)]) second = index;
+      if (histogram[load<u8>(this.pattern + index)] < histogram[load<u8>(this.pattern + second)])
+        second = index;
     }
     this.near = rarest;
     this.far = second;
@@ -70,17 +73,29 @@ export class Matcher {
     const near = at + this.near;
     const far = at + this.far;
     const a = v128.and(i8x16.eq(v128.load(near), nearByte), i8x16.eq(v128.load(far), farByte));
-    const b = v128.and(i8x16.eq(v128.load(near, 16), nearByte), i8x16.eq(v128.load(far, 16), farByte));
-    const c = v128.and(i8x16.eq(v128.load(near, 32), nearByte), i8x16.eq(v128.load(far, 32), farByte));
-    const d = v128.and(i8x16.eq(v128.load(near, 48), nearByte), i8x16.eq(v128.load(far, 48), farByte));
+    const b = v128.and(
+      i8x16.eq(v128.load(near, 16), nearByte),
+      i8x16.eq(v128.load(far, 16), farByte),
+    );
+    const c = v128.and(
+      i8x16.eq(v128.load(near, 32), nearByte),
+      i8x16.eq(v128.load(far, 32), farByte),
+    );
+    const d = v128.and(
+      i8x16.eq(v128.load(near, 48), nearByte),
+      i8x16.eq(v128.load(far, 48), farByte),
+    );
     if (!v128.any_true(v128.or(v128.or(a, b), v128.or(c, d)))) return 0;
     return (
-      <u64>(<u32>i8x16.bitmask(a) | (<u32>i8x16.bitmask(b) << 16)) |
-      (<u64>(<u32>i8x16.bitmask(c) | (<u32>i8x16.bitmask(d) << 16)) << 32)
+      <u64>(<u32>i8x16.bitmask(a) | ((<u32>i8x16.bitmask(b)) << 16)) |
+      ((<u64>(<u32>i8x16.bitmask(c) | ((<u32>i8x16.bitmask(d)) << 16))) << 32)
     );
   }
 
-  /** Counts the true ones among the candidates; gives the end of the last, before which no other may begin. */
+  /**
+   * Counts the true ones among the candidates; gives the end of the last, before which no other may
+   * begin.
+   */
   private take(at: usize, candidates: u64): usize {
     if (this.length == 1) {
       this.count += popcnt(candidates);

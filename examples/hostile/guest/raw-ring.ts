@@ -1,14 +1,21 @@
 /**
- * A ring by hand, without the SDK's care: every word of the set-up request, every SQE and the ring's own header can be
- * written as one likes. Canary pages lie around the arena:
+ * A ring by hand, without the SDK's care: every word of the set-up request, every SQE and the
+ * ring's own header can be written as one likes. Canary pages lie around the arena:
  *
  *   page 0      1      2      3      4 5 6 7   8
  *   |canary   |ring  |SQEs  |canary| arena   |canary|
  */
 import {
-  ABI_VERSION, Cqe, EnterFlag, Limits, RingMode, SetupRequest, Sqe, monotonicNs,
-} from "../../assembly";
-import { uringEnter, uringQuery, uringSetup } from "../../assembly/host";
+  ABI_VERSION,
+  Cqe,
+  EnterFlag,
+  Limits,
+  RingMode,
+  SetupRequest,
+  Sqe,
+  monotonicNs,
+} from "../../../assembly";
+import { uringEnter, uringQuery, uringSetup } from "../../../assembly/host";
 
 /** 64 SQ and 128 CQ entries are one page each. */
 export const SQ_ENTRIES: u32 = 64;
@@ -82,7 +89,8 @@ export class RawRing {
     this.sqTail = atomic.load<u32>(this.word(SetupRequest.SQ_TAIL));
     this.cqHead = atomic.load<u32>(this.word(SetupRequest.CQ_HEAD));
     const array: usize = load<u32>(this.request, SetupRequest.SQ_ARRAY);
-    for (let index: u32 = 0; array != 0 && index < SQ_ENTRIES; index++) store<u32>(array + 4 * index, index);
+    for (let index: u32 = 0; array != 0 && index < SQ_ENTRIES; index++)
+      store<u32>(array + 4 * index, index);
     return 0;
   }
 
@@ -120,7 +128,10 @@ export class RawRing {
     return uringEnter(toSubmit, minComplete, EnterFlag.GETEVENTS | wake, WAIT_SLICE_US);
   }
 
-  /** The next answer; NO_ANSWER after a second. The tail must be the very next: a scribbled one is not believed. */
+  /**
+   * The next answer; NO_ANSWER after a second. The tail must be the very next: a scribbled one is
+   * not believed.
+   */
   answer(): i32 {
     const tail = this.word(SetupRequest.CQ_TAIL);
     const end = monotonicNs() + WAIT_NS;
@@ -141,7 +152,10 @@ export class RawRing {
     return atomic.load<u32>(this.word(SetupRequest.CQ_TAIL)) != this.cqHead;
   }
 
-  /** Waits until the SQ was consumed as far as it will be; then takes the consumer's place as our own. */
+  /**
+   * Waits until the SQ was consumed as far as it will be; then takes the consumer's place as our
+   * own.
+   */
   settleTail(): void {
     const head = this.word(SetupRequest.SQ_HEAD);
     const end = monotonicNs() + WAIT_NS / 20;
@@ -158,9 +172,11 @@ export class RawRing {
 
   canariesAreIntact(): bool {
     const middle = this.base + 3 * this.page;
-    return isFilled(this.base, this.base + this.page, CANARY) &&
+    return (
+      isFilled(this.base, this.base + this.page, CANARY) &&
       isFilled(middle, this.arena, CANARY) &&
-      isFilled(this.arenaEnd, this.arenaEnd + this.page, CANARY);
+      isFilled(this.arenaEnd, this.arenaEnd + this.page, CANARY)
+    );
   }
 
   paintArena(): void {

@@ -1,6 +1,7 @@
 /**
- * xxHash64 (XXH64, seed 0) of bytes that come in pieces: github.com/Cyan4973/xxHash, doc/xxhash_spec.md. Four lanes
- * take eight bytes each of every stripe of 32; what is left at the end is mixed in by eights, a four, and ones.
+ * xxHash64 (XXH64, seed 0) of bytes that come in pieces: github.com/Cyan4973/xxHash,
+ * doc/xxhash_spec.md. Four lanes take eight bytes each of every stripe of 32; what is left at the
+ * end is mixed in by eights, a four, and ones.
  */
 const PRIME_1: u64 = 0x9e3779b185ebca87;
 const PRIME_2: u64 = 0xc2b2ae3d27d4eb4f;
@@ -55,7 +56,8 @@ export class XxHash64 {
   finish(start: usize, end: usize): u64 {
     let hash = this.lane3 + PRIME_5;
     if (this.totalBytes >= STRIPE_BYTES) {
-      hash = rotl(this.lane1, 1) + rotl(this.lane2, 7) + rotl(this.lane3, 12) + rotl(this.lane4, 18);
+      hash = rotl(this.lane1, 1) + rotl(this.lane2, 7);
+      hash += rotl(this.lane3, 12) + rotl(this.lane4, 18);
       hash = merge(merge(merge(merge(hash, this.lane1), this.lane2), this.lane3), this.lane4);
     }
     hash += this.totalBytes + (end - start);
