@@ -49,10 +49,14 @@ function sysctl(value: number | null): string {
 function environmentRows(environment: Environment): string[][] {
   const { capabilities, container } = environment;
   const powers = capabilities.length === 0 ? "no special capabilities" : capabilities.join(", ");
-  return [
+  const everywhere = [
     ["kernel", `${environment.platform} ${environment.kernel}, ${environment.machine}`],
     ["node", environment.node],
     ["user", `${environment.userId ?? "unknown"} (${powers})`],
+  ];
+  if (environment.platform !== "linux") return everywhere;
+  return [
+    ...everywhere,
     [
       "memlock",
       `${limit(environment.memlockSoftBytes)}, at most ${limit(environment.memlockHardBytes)}`,

@@ -18,14 +18,19 @@ const IOVEC_BYTES = 16;
 
 /** Arguments that are always numbers: bigint would allocate per call and cost more than the call. */
 type NumberFunction = (...argumentsOfCall: (number | Uint8Array | null)[]) => number;
-type MixedFunction = (...argumentsOfCall: (number | bigint | string | Uint8Array | null)[]) => number;
+type MixedFunction = (
+  ...argumentsOfCall: (number | bigint | string | Uint8Array | null)[]
+) => number;
 
 function toBigInt(result: number, errno: number): bigint {
   return result === -1 ? BigInt(-errno) : BigInt(result);
 }
 
 /** glibc's name, then musl's (Alpine). */
-const LIBC_NAMES = ["libc.so.6", `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`];
+const LIBC_NAMES = [
+  "libc.so.6",
+  `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
+];
 
 /** Loaded when first needed, not imported: where koffi has no binary this library still loads, and emulates. */
 function loadKoffi(): typeof Koffi {
@@ -54,23 +59,39 @@ function makeLinuxSyscalls(): Syscalls {
   const enter = number(
     "int syscall(int nr, int fd, uint32_t submit, uint32_t complete, uint32_t flags, uintptr_t arg, int size)",
   );
-  const submit = number("int syscall(int nr, int fd, uint32_t submit, uint32_t complete, uint32_t flags)");
-  const registerBuffer = number("int syscall(int nr, int fd, uint32_t op, void *arg, uint32_t count)");
-  const registerAddress = mixed("int syscall(int nr, int fd, uint32_t op, uintptr_t arg, uint32_t count)");
-  const mmap = mixed("int64_t mmap(uintptr_t addr, size_t len, int prot, int flags, int fd, int64_t offset)");
+  const submit = number(
+    "int syscall(int nr, int fd, uint32_t submit, uint32_t complete, uint32_t flags)",
+  );
+  const registerBuffer = number(
+    "int syscall(int nr, int fd, uint32_t op, void *arg, uint32_t count)",
+  );
+  const registerAddress = mixed(
+    "int syscall(int nr, int fd, uint32_t op, uintptr_t arg, uint32_t count)",
+  );
+  const mmap = mixed(
+    "int64_t mmap(uintptr_t addr, size_t len, int prot, int flags, int fd, int64_t offset)",
+  );
   const munmap = mixed("int munmap(uintptr_t addr, size_t length)");
-  const mremap = mixed("int64_t mremap(uintptr_t old, size_t olen, size_t nlen, int flags, uintptr_t addr)");
+  const mremap = mixed(
+    "int64_t mremap(uintptr_t old, size_t olen, size_t nlen, int flags, uintptr_t addr)",
+  );
   const mprotect = mixed("int mprotect(uintptr_t addr, size_t length, int protection)");
   const open = mixed("int open(const char *path, int flags, uint32_t mode)");
   const close = number("int close(int fd)");
   const dupCloexec = number("int fcntl(int fd, int command, int argument)");
   const pipe2 = number("int pipe2(void *fds, int flags)");
   const eventfd = number("int eventfd(uint32_t initial, int flags)");
-  const preadv2 = number("int64_t preadv2(int fd, void *iov, int count, int64_t offset, int flags)");
-  const pwritev2 = number("int64_t pwritev2(int fd, void *iov, int count, int64_t offset, int flags)");
+  const preadv2 = number(
+    "int64_t preadv2(int fd, void *iov, int count, int64_t offset, int flags)",
+  );
+  const pwritev2 = number(
+    "int64_t pwritev2(int fd, void *iov, int count, int64_t offset, int flags)",
+  );
   const fsync = number("int fsync(int fd)");
   const fdatasync = number("int fdatasync(int fd)");
-  const syncFileRange = number("int sync_file_range(int fd, int64_t offset, int64_t length, uint32_t flags)");
+  const syncFileRange = number(
+    "int sync_file_range(int fd, int64_t offset, int64_t length, uint32_t flags)",
+  );
   const fadvise = number("int posix_fadvise(int fd, int64_t offset, int64_t length, int advice)");
   const fallocate = number("int fallocate(int fd, int mode, int64_t offset, int64_t length)");
   const ftruncate = number("int ftruncate(int fd, int64_t length)");
@@ -157,7 +178,8 @@ function makeLinuxSyscalls(): Syscalls {
       const limit = new BigUint64Array(2);
       const result = checked(getrlimit(RLIMIT_MEMLOCK, new Uint8Array(limit.buffer)));
       if (result < 0) return result;
-      const toNumber = (value: bigint) => (value === 0xffffffffffffffffn ? Infinity : Number(value));
+      const toNumber = (value: bigint) =>
+        value === 0xffffffffffffffffn ? Infinity : Number(value);
       return [toNumber(limit[0] ?? 0n), toNumber(limit[1] ?? 0n)];
     },
     pageSize: () => Number(sysconf(SC_PAGESIZE)),

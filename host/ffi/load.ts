@@ -18,6 +18,8 @@ export function loadSyscalls(platform: string = process.platform): SyscallsLoad 
     return { syscalls: linuxSyscalls(), reason: "" };
   } catch (cause) {
     const message = cause instanceof Error ? cause.message : String(cause);
-    return { syscalls: null, reason: `koffi cannot load the C library (${message})` };
+    // Node adds a stack of requires below the first line.
+    const [line] = message.split("\n", 1);
+    return { syscalls: null, reason: `koffi cannot load the C library (${line})` };
   }
 }

@@ -7,7 +7,12 @@ export interface Syscalls {
   /** io_uring_setup(2). `params` is a struct io_uring_params of 120 bytes, read and written. */
   ioUringSetup(entries: number, params: Uint8Array): number;
   /** io_uring_register(2). */
-  ioUringRegister(fd: number, opcode: number, argument: Uint8Array | bigint | null, count: number): number;
+  ioUringRegister(
+    fd: number,
+    opcode: number,
+    argument: Uint8Array | bigint | null,
+    count: number,
+  ): number;
   /**
    * io_uring_enter(2). The hot path: `argumentAddress` is a plain number (user addresses are below 2^47) so that no
    * bigint is made per call; 0 means NULL.
@@ -25,9 +30,22 @@ export interface Syscalls {
    * parameters, so they are not even passed. For the hot path.
    */
   ioUringSubmit(fd: number, toSubmit: number, flags: number): number;
-  mmap(address: bigint, length: number, protection: number, flags: number, fd: number, offset: number): bigint;
+  mmap(
+    address: bigint,
+    length: number,
+    protection: number,
+    flags: number,
+    fd: number,
+    offset: number,
+  ): bigint;
   munmap(address: bigint, length: number): number;
-  mremap(address: bigint, oldLength: number, newLength: number, flags: number, newAddress: bigint): bigint;
+  mremap(
+    address: bigint,
+    oldLength: number,
+    newLength: number,
+    flags: number,
+    newAddress: bigint,
+  ): bigint;
   mprotect(address: bigint, length: number, protection: number): number;
 
   /** The native address of a view's first byte. Valid until the memory behind it is freed or moved. */

@@ -40,17 +40,30 @@ function badOption(what: string, why: string, whatToDo: string): WasmUringError 
 function checkEntries(entries: number): number {
   const power = Number.isInteger(entries) && entries > 0 && (entries & (entries - 1)) === 0;
   if (power && entries <= SQ_ENTRIES_MAX) return entries;
-  throw badOption(`entries ${entries}`, `is not a power of two from 1 to ${SQ_ENTRIES_MAX}`, "use 64 unless you measured otherwise");
+  throw badOption(
+    `entries ${entries}`,
+    `is not a power of two from 1 to ${SQ_ENTRIES_MAX}`,
+    "use 64 unless you measured otherwise",
+  );
 }
 
 function checkSqpoll(option: GuestOptions["sqpoll"]): SqpollOptions | null {
   if (option === undefined || option === false) return null;
-  const { idleMs, cpu } = option === true ? { idleMs: SQPOLL_IDLE_MS_DEFAULT, cpu: undefined } : option;
+  const { idleMs, cpu } =
+    option === true ? { idleMs: SQPOLL_IDLE_MS_DEFAULT, cpu: undefined } : option;
   if (!Number.isInteger(idleMs) || idleMs < 1 || idleMs > SQPOLL_IDLE_MS_MAX) {
-    throw badOption(`sqpoll idle time ${idleMs} ms`, `is not a whole number from 1 to ${SQPOLL_IDLE_MS_MAX}`, "use 50 unless you measured otherwise");
+    throw badOption(
+      `sqpoll idle time ${idleMs} ms`,
+      `is not a whole number from 1 to ${SQPOLL_IDLE_MS_MAX}`,
+      "use 50 unless you measured otherwise",
+    );
   }
   if (cpu !== undefined && (!Number.isInteger(cpu) || cpu < 0)) {
-    throw badOption(`sqpoll cpu ${cpu}`, "is not the number of a CPU", "leave it out to run on any");
+    throw badOption(
+      `sqpoll cpu ${cpu}`,
+      "is not the number of a CPU",
+      "leave it out to run on any",
+    );
   }
   return cpu === undefined ? { idleMs } : { idleMs, cpu };
 }
@@ -64,12 +77,20 @@ function checkEngine(engine: string): RingPlan["engine"] {
 function checkDeadline(deadlineMs: number | undefined): void {
   if (deadlineMs === undefined) return;
   if (Number.isFinite(deadlineMs) && deadlineMs > 0 && deadlineMs <= DEADLINE_MS_MAX) return;
-  throw badOption(`deadline ${deadlineMs} ms`, `is not a number above 0 and up to ${DEADLINE_MS_MAX}`, "leave it out for none");
+  throw badOption(
+    `deadline ${deadlineMs} ms`,
+    `is not a number above 0 and up to ${DEADLINE_MS_MAX}`,
+    "leave it out for none",
+  );
 }
 
 function checkCount(name: string, value: number): void {
   if (Number.isSafeInteger(value) && value >= 0) return;
-  throw badOption(`${name} ${value}`, "is not a whole number from 0 upwards", "leave it out for the default");
+  throw badOption(
+    `${name} ${value}`,
+    "is not a whole number from 0 upwards",
+    "leave it out for the default",
+  );
 }
 
 function isWritable(request: GrantRequest): boolean {
@@ -91,7 +112,8 @@ async function readSource(source: string | URL, what: string): Promise<Uint8Arra
 
 function nameOf(source: string | URL | Uint8Array | WebAssembly.Module): string {
   if (typeof source === "string") return source;
-  if (source instanceof URL) return source.protocol === "file:" ? fileURLToPath(source) : source.href;
+  if (source instanceof URL)
+    return source.protocol === "file:" ? fileURLToPath(source) : source.href;
   return "the module";
 }
 
@@ -115,7 +137,11 @@ export async function createGuest(
   checkCount("outputLimitBytes", outputLimitBytes);
   for (const cap of ioWorkersMax) checkCount("ioWorkersMax", cap);
   if (sqpoll !== null && (engine === "mirrored" || engine === "emulated")) {
-    throw badOption(`sqpoll with the ${engine} engine`, "a kernel thread can only poll rings that are mapped", "leave one of the two out");
+    throw badOption(
+      `sqpoll with the ${engine} engine`,
+      "a kernel thread can only poll rings that are mapped",
+      "leave one of the two out",
+    );
   }
   const files = options.files ?? {};
   const writable = Object.values(files).some(isWritable);

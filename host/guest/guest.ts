@@ -108,7 +108,8 @@ export class Guest implements AsyncDisposable {
   async #run(): Promise<GuestResult> {
     const { signal } = this.#prepared;
     const began = process.cpuUsage();
-    const onAbort = () => this.#end({ kind: "aborted", reason: String(signal?.reason ?? "aborted") });
+    const onAbort = () =>
+      this.#end({ kind: "aborted", reason: String(signal?.reason ?? "aborted") });
     let end: WorkerEnd | null = null;
     if (signal?.aborted === true) {
       onAbort();
@@ -175,6 +176,8 @@ export class Guest implements AsyncDisposable {
       env: {},
       execArgv: [],
       stdin: false,
+      // A bound, far above what the host's own code needs: the guest's memory is not part of it.
+      resourceLimits: { maxOldGenerationSizeMb: 256 },
     });
   }
 
@@ -212,15 +215,20 @@ export class Guest implements AsyncDisposable {
     const { syscalls } = loadSyscalls();
     if (ringFd < 0 || syscalls === null) return;
     await closeRingGently(syscalls, ringFd);
-    for (const { address, length } of this.#control.ringMappings()) syscalls.munmap(address, length);
+    for (const { address, length } of this.#control.ringMappings())
+      syscalls.munmap(address, length);
   }
 
   #outcome(end: WorkerEnd | null): Outcome {
-    if (end?.kind === "host-failure") return { kind: "host-failure", error: reviveError(end.error) };
+    if (end?.kind === "host-failure")
+      return { kind: "host-failure", error: reviveError(end.error) };
     // Even if the guest swallowed the exception that was to unwind it and ended otherwise.
     if (this.#ending !== null) return this.#ending;
     if (end?.kind === "exit" || end?.kind === "trap") return end;
-    return { kind: "host-failure", error: workerError(new Error("the thread ended without a word")) };
+    return {
+      kind: "host-failure",
+      error: workerError(new Error("the thread ended without a word")),
+    };
   }
 
   #result(outcome: Outcome, cpuUs: number): GuestResult {

@@ -69,7 +69,9 @@ class Reader {
 
   name(): string {
     const length = this.number();
-    const text = new TextDecoder().decode(this.#bytes.subarray(this.position, this.position + length));
+    const text = new TextDecoder().decode(
+      this.#bytes.subarray(this.position, this.position + length),
+    );
     this.position += length;
     return text;
   }
@@ -155,10 +157,24 @@ export async function compileGuest(
   if (source instanceof WebAssembly.Module) {
     const imports = WebAssembly.Module.imports(source).some((entry) => entry.kind === "memory");
     if (!imports) return { module: source, memoryImport: null, memoryPagesMax: Infinity };
-    throw badModule(what, "a compiled module that imports its memory does not tell the memory's size", "pass the bytes instead");
+    throw badModule(
+      what,
+      "a compiled module that imports its memory does not tell the memory's size",
+      "pass the bytes instead",
+    );
   }
-  if (source.length < 8 || source[0] !== 0 || source[1] !== 0x61 || source[2] !== 0x73 || source[3] !== 0x6d) {
-    throw badModule(what, "is not a WebAssembly binary", "pass a .wasm file, not its source or text form");
+  if (
+    source.length < 8 ||
+    source[0] !== 0 ||
+    source[1] !== 0x61 ||
+    source[2] !== 0x73 ||
+    source[3] !== 0x6d
+  ) {
+    throw badModule(
+      what,
+      "is not a WebAssembly binary",
+      "pass a .wasm file, not its source or text form",
+    );
   }
   try {
     // A private copy: the caller may change its bytes meanwhile.
@@ -186,11 +202,19 @@ export function checkInterface(
 ): void {
   const unknown = WebAssembly.Module.imports(guest.module)
     .filter((entry) => entry.kind !== "memory")
-    .filter((entry) => entry.kind !== "function" || provided[entry.module]?.has(entry.name) !== true)
+    .filter(
+      (entry) => entry.kind !== "function" || provided[entry.module]?.has(entry.name) !== true,
+    )
     .map((entry) => `${entry.module}.${entry.name}`);
   if (unknown.length > 0) {
-    const shown = unknown.slice(0, 5).join(", ") + (unknown.length > 5 ? `, and ${unknown.length - 5} more` : "");
-    throw badModule(what, `imports what this host does not offer: ${shown}`, `offered are ${Object.keys(provided).join(", ")}; see docs/abi.md`);
+    const shown =
+      unknown.slice(0, 5).join(", ") +
+      (unknown.length > 5 ? `, and ${unknown.length - 5} more` : "");
+    throw badModule(
+      what,
+      `imports what this host does not offer: ${shown}`,
+      `offered are ${Object.keys(provided).join(", ")}; see docs/abi.md`,
+    );
   }
   const exports = WebAssembly.Module.exports(guest.module);
   if (!exports.some((entry) => entry.name === "_start" && entry.kind === "function")) {
@@ -198,7 +222,7 @@ export function checkInterface(
   }
   const ownMemory = exports.some((entry) => entry.name === "memory" && entry.kind === "memory");
   if (!ownMemory && guest.memoryImport === null) {
-    throw badModule(what, "neither exports a memory named \"memory\" nor imports one");
+    throw badModule(what, 'neither exports a memory named "memory" nor imports one');
   }
 }
 

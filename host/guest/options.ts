@@ -11,9 +11,15 @@ import type { WasmUringError } from "../errors";
 export type OutputOption = "inherit" | "capture" | "ignore";
 
 export interface GuestOptions {
-  /** Grants by name: what the guest asks for with `grant(name)`. Slots are given in the order of the keys. Default: none. */
+  /**
+   * Grants by name: what the guest asks for with `grant(name)`. Slots are given in the order of the
+   * keys. Default: none.
+   */
   files?: Readonly<Record<string, GrantRequest>>;
-  /** Which opcodes and SQE flags the guest may use. Default: `file-write` when a grant is writable, else `file-read`. */
+  /**
+   * Which opcodes and SQE flags the guest may use. Default: `file-write` when a grant is writable,
+   * else `file-read`.
+   */
   policy?: PolicyOption;
   /** Default "auto": the ladder of design D2. Any other name is taken or refused, never replaced. */
   engine?: "auto" | EngineName;
@@ -32,7 +38,10 @@ export interface GuestOptions {
   /** Default "inherit". */
   stdout?: OutputOption;
   stderr?: OutputOption;
-  /** The most that is captured of each stream, bytes; what is beyond is refused to the guest with ENOSPC. Default 16 MiB. */
+  /**
+   * The most that is captured of each stream, bytes; what is beyond is refused to the guest with
+   * ENOSPC. Default 16 MiB.
+   */
   outputLimitBytes?: number;
   /** Ends the guest this many milliseconds after it started. Default: none. */
   deadlineMs?: number;

@@ -28,7 +28,8 @@ function describeEnd(error: unknown): WorkerEnd {
   // A value that the module's own declaration of an import gave a wrong type: an i64 where a number is expected.
   if (error instanceof TypeError) return { kind: "trap", message: error.message };
   if (error instanceof RangeError) return { kind: "trap", message: error.message };
-  if (error instanceof WebAssembly.Exception) return { kind: "trap", message: "uncaught exception" };
+  if (error instanceof WebAssembly.Exception)
+    return { kind: "trap", message: "uncaught exception" };
   const failure =
     error instanceof WasmUringError
       ? error
@@ -39,7 +40,10 @@ function describeEnd(error: unknown): WorkerEnd {
           whatToDo: "report it",
         });
   const { code, message, detail } = failure;
-  return { kind: "host-failure", error: { code, message, detail: { ...detail, cause: undefined } } };
+  return {
+    kind: "host-failure",
+    error: { code, message, detail: { ...detail, cause: undefined } },
+  };
 }
 
 /** What AssemblyScript's own loader gives as the seed of Math.random. */
@@ -149,14 +153,18 @@ export class Vcpu {
       env: { abort: createAbort({ memory: guestMemory, stderr: stdio.stderr }), seed },
     };
     if (memory !== null && memoryImport !== null) {
-      imports[memoryImport.module] = { ...imports[memoryImport.module], [memoryImport.name]: memory };
+      imports[memoryImport.module] = {
+        ...imports[memoryImport.module],
+        [memoryImport.name]: memory,
+      };
     }
     return imports;
   }
 
   /** A module's start function may call an import before its exported memory is known: that is a trap. */
   #guestMemory(): GuestMemory {
-    if (this.#memory === null) throw new WebAssembly.RuntimeError("an import was called before the memory exists");
+    if (this.#memory === null)
+      throw new WebAssembly.RuntimeError("an import was called before the memory exists");
     return this.#memory;
   }
 }

@@ -40,7 +40,10 @@ export class GuestMemory {
     return this.memory.buffer.byteLength;
   }
 
-  /** Whether [offset, offset + length) lies inside memory. Takes what an i32 import parameter gives: made unsigned here. */
+  /**
+   * Whether [offset, offset + length) lies inside memory. Takes what an i32 import parameter gives:
+   * made unsigned here.
+   */
   contains(offset: number, length: number): boolean {
     return (offset >>> 0) + (length >>> 0) <= this.lengthBytes;
   }
@@ -72,7 +75,8 @@ export function memoryMovedError(before: bigint, after: bigint): WasmUringError 
   return new WasmUringError("ERR_MEMORY_MOVED", {
     what: `the guest's memory moved from 0x${before.toString(16)} to 0x${after.toString(16)} when it grew`,
     why: "the kernel still holds the pages at the old address, so the ring was closed",
-    likelyCause: "little address space (ulimit -v), where the engine cannot reserve room to grow in place",
+    likelyCause:
+      "little address space (ulimit -v), where the engine cannot reserve room to grow in place",
     whatToDo: "raise ulimit -v, or give the guest a shared memory, which never moves",
   });
 }

@@ -25,7 +25,7 @@ export interface AdviceInput {
 const MEMLOCK_COMFORT_BYTES = 64 * 1024 * 1024;
 
 function deniedAdvice({ environment, setupErrno }: AdviceInput): string[] {
-  const { ioUringDisabled, ioUringGroup, seccomp, userId } = environment;
+  const { ioUringDisabled, ioUringGroup, seccomp, capabilities } = environment;
   if (setupErrno === Errno.ENOSYS) {
     return [
       "This kernel has no io_uring (or a sandbox such as gVisor hides it): use Linux 6.5 or later; " +
@@ -38,13 +38,14 @@ function deniedAdvice({ environment, setupErrno }: AdviceInput): string[] {
         "`sudo sysctl kernel.io_uring_disabled=0` allows it.",
     ];
   }
-  if (ioUringDisabled === 1 && userId !== 0) {
+  // Root of a container often is no administrator.
+  if (ioUringDisabled === 1 && !capabilities.includes("CAP_SYS_ADMIN")) {
     const group =
       ioUringGroup === null || ioUringGroup < 0
         ? "a group named by kernel.io_uring_group"
         : `group ${ioUringGroup}`;
     return [
-      "kernel.io_uring_disabled is 1, which allows io_uring only to root and to one group: " +
+      "kernel.io_uring_disabled is 1, which allows io_uring only to CAP_SYS_ADMIN and to one group: " +
         `make this user a member of ${group}, or \`sudo sysctl kernel.io_uring_disabled=0\`.`,
     ];
   }
@@ -94,6 +95,14 @@ function oracleAdvice({ oracle }: AdviceInput): string[] {
   ];
 }
 
+function noSyscallsAdvice({ environment, syscallsReason }: AdviceInput): string[] {
+  const whatToDo =
+    environment.platform === "linux"
+      ? "install koffi with its binary for this platform (npm leaves it out with --omit=optional)"
+      : "on Linux 6.5 or later they get real rings";
+  return [`${syscallsReason}: guests run by the emulated engine; ${whatToDo}.`];
+}
+
 export function adviceFor(input: AdviceInput): string[] {
   if (input.escaped) {
     return [
@@ -101,11 +110,7 @@ export function adviceFor(input: AdviceInput): string[] {
         "use `--engine emulated`, and report the kernel's version.",
     ];
   }
-  if (input.syscallsReason !== "") {
-    return [
-      `${input.syscallsReason}: guests run by the emulated engine; on Linux 6.5 or later they get real rings.`,
-    ];
-  }
+  if (input.syscallsReason !== "") return noSyscallsAdvice(input);
   if (input.setupErrno !== 0) return deniedAdvice(input);
   const missing = input.opcodes.filter((opcode) => !opcode.supported).map((opcode) => opcode.name);
   const opcodeAdvice =

@@ -14,17 +14,24 @@ import { checkHostile, type HostileFindings } from "./hostile";
 import type { EngineChoice } from "./report";
 import { PROBE_REQUEST } from "./stage";
 
-const SOURCE_OF_ZEROES = "/dev/zero";
+/**
+ * What slot 0 holds: with system calls the source of zeroes, which costs no I/O; without, an
+ * ordinary file that is sure to exist, because nothing else can be granted there.
+ */
+function sourceFor(loaded: SyscallsLoad): { path: string; kind: GrantKind } {
+  if (loaded.syscalls === null) return { path: process.execPath, kind: GrantKind.FILE };
+  return { path: "/dev/zero", kind: GrantKind.CHARACTER_DEVICE };
+}
 
 export interface ChoiceFindings extends HostileFindings {
   choice: EngineChoice;
 }
 
-function planFor(zero: GrantSlot): RingPlan {
+function planFor(source: GrantSlot): RingPlan {
   return {
     engine: "auto",
     policy: compilePolicy("file-read"),
-    slots: [zero],
+    slots: [source],
     sqpoll: null,
     entries: PROBE_REQUEST.sqEntries,
     entriesMax: SQ_ENTRIES_MAX,
@@ -32,13 +39,13 @@ function planFor(zero: GrantSlot): RingPlan {
   };
 }
 
-function zeroSlot(fd: number): GrantSlot {
+function sourceSlot(fd: number, kind: GrantKind): GrantSlot {
   return {
     slot: 0,
-    name: "zero",
+    name: "source",
     fd,
     access: GrantAccess.READ,
-    kind: GrantKind.CHARACTER_DEVICE,
+    kind,
     direct: false,
     alignmentBytes: 1,
     sizeBytes: 0,
@@ -56,11 +63,12 @@ export function probeChoice(
   guest: GuestMemory,
   knownOpcodes: ReadonlySet<number> | null,
 ): ChoiceFindings {
-  let zeroFd: number;
+  const { path, kind } = sourceFor(loaded);
+  let sourceFd: number;
   try {
-    zeroFd = openSync(SOURCE_OF_ZEROES, "r");
+    sourceFd = openSync(path, "r");
   } catch (error) {
-    return none(`${SOURCE_OF_ZEROES} cannot be opened: ${String(error)}`);
+    return none(`${path} cannot be opened: ${String(error)}`);
   }
   let setup: RingSetup | null = null;
   try {
@@ -69,18 +77,18 @@ export function probeChoice(
       syscalls: loaded.syscalls,
       syscallsReason: loaded.reason,
       request: PROBE_REQUEST,
-      plan: planFor(zeroSlot(zeroFd)),
+      plan: planFor(sourceSlot(sourceFd, kind)),
       stop: { stopped: () => false },
     });
     const { engine, reason, ladder, setupFlags } = setup;
     const { syscalls } = loaded;
-    const findings = checkHostile({ engine, guest, syscalls, zeroFd, knownOpcodes });
+    const findings = checkHostile({ engine, guest, syscalls, sourceFd, knownOpcodes });
     return { choice: { engine: engine.name, reason, ladder, setupFlags }, ...findings };
   } catch (error) {
     if (error instanceof WasmUringError) return none(error.message);
     throw error;
   } finally {
     setup?.engine.close();
-    closeSync(zeroFd);
+    closeSync(sourceFd);
   }
 }

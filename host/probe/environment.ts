@@ -68,10 +68,18 @@ function containerSigns(): string[] {
   return signs;
 }
 
+/** [soft, hard] bytes; null is unlimited or, without system calls and without /proc, unknown. */
+function memlockLimits(syscalls: Syscalls | null): [soft: number | null, hard: number | null] {
+  const limits = syscalls?.getMemlockLimit() ?? -1;
+  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  if (typeof limits !== "number") return [finite(limits[0]), finite(limits[1])];
+  const line = /^Max locked memory\s+(\S+)\s+(\S+)/m.exec(read("/proc/self/limits") ?? "");
+  return [finite(Number(line?.[1])), finite(Number(line?.[2]))];
+}
+
 export function readEnvironment(syscalls: Syscalls | null): Environment {
   const status = read("/proc/self/status");
-  const limit = syscalls?.getMemlockLimit() ?? -1;
-  const finite = (value: number) => (Number.isFinite(value) ? value : null);
+  const [memlockSoftBytes, memlockHardBytes] = memlockLimits(syscalls);
   return {
     platform: process.platform,
     kernel: release(),
@@ -79,8 +87,8 @@ export function readEnvironment(syscalls: Syscalls | null): Environment {
     node: process.version,
     userId: process.geteuid?.() ?? null,
     capabilities: capabilitiesOf(status),
-    memlockSoftBytes: typeof limit === "number" ? null : finite(limit[0]),
-    memlockHardBytes: typeof limit === "number" ? null : finite(limit[1]),
+    memlockSoftBytes,
+    memlockHardBytes,
     ioUringDisabled: readNumber("/proc/sys/kernel/io_uring_disabled"),
     ioUringGroup: readNumber("/proc/sys/kernel/io_uring_group"),
     seccomp: seccompOf(status),

@@ -28,8 +28,8 @@ export interface HostileTarget {
   guest: GuestMemory;
   /** null where there are none: real host addresses are then unknown and not tried. */
   syscalls: Syscalls | null;
-  /** The descriptor behind slot 0, which reads as zeroes. */
-  zeroFd: number;
+  /** The descriptor behind slot 0. */
+  sourceFd: number;
   /** Opcodes of this kernel; null when it has no io_uring and the engine knows them all. */
   knownOpcodes: ReadonlySet<number> | null;
 }
@@ -57,7 +57,7 @@ function knownNames(known: ReadonlySet<number> | null): ReadonlySet<string> {
 }
 
 export function checkHostile(target: HostileTarget): HostileFindings {
-  const { engine, guest, syscalls, zeroFd } = target;
+  const { engine, guest, syscalls, sourceFd } = target;
   const requester = new Requester(engine, guest);
   const hostPage = new Uint8Array(HOST_PAGE_BYTES).fill(HOST_CANARY);
   const hostAddresses = {
@@ -74,7 +74,7 @@ export function checkHostile(target: HostileTarget): HostileFindings {
       verdict: control === ORDINARY_READ.length ? "passed" : "failed",
     },
   ];
-  for (const attempt of hostileAttempts(knownNames(target.knownOpcodes), zeroFd, hostAddresses)) {
+  for (const attempt of hostileAttempts(knownNames(target.knownOpcodes), sourceFd, hostAddresses)) {
     checks.push(judge(attempt, requester.submit(attempt.request)));
   }
   const changedInHost = hostPage.reduce((sum, byte) => sum + (byte === HOST_CANARY ? 0 : 1), 0);

@@ -62,7 +62,10 @@ export interface RingLayout {
   cqEntries: number;
 }
 
-/** Lets a wait end early: the guest's deadline passed or the embedder aborted. Read between waits of at most SLICE_MS. */
+/**
+ * Lets a wait end early: the guest's deadline passed or the embedder aborted. Read between waits of
+ * at most SLICE_MS.
+ */
 export interface StopSignal {
   stopped(): boolean;
 }
@@ -105,7 +108,10 @@ export interface RingEngine {
    */
   enter(toSubmit: number, minComplete: number, flags: number, timeoutUs: number): number;
   stats(): EngineStats;
-  /** Ordered teardown (design D6): cancel all and wait, unregister, close. After it the memory may be reused. Idempotent. */
+  /**
+   * Ordered teardown (design D6): cancel all and wait, unregister, close. After it the memory may
+   * be reused. Idempotent.
+   */
   close(): void;
 }
 

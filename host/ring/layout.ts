@@ -50,10 +50,16 @@ function checkRegion(region: Region, memoryBytes: number, pageBytes: number): Re
   const where = `the ${name} at offset ${offset}, ${length} bytes`;
   if (length === 0) return { errno: Errno.EINVAL, reason: `${where}, is empty` };
   if (offset + length > memoryBytes) {
-    return { errno: Errno.EFAULT, reason: `${where}, is not inside the memory of ${memoryBytes} bytes` };
+    return {
+      errno: Errno.EFAULT,
+      reason: `${where}, is not inside the memory of ${memoryBytes} bytes`,
+    };
   }
   if (offset % pageBytes !== 0 || length % pageBytes !== 0 || offset === 0) {
-    return { errno: Errno.EINVAL, reason: `${where}, is not made of whole pages of ${pageBytes} bytes` };
+    return {
+      errno: Errno.EINVAL,
+      reason: `${where}, is not made of whole pages of ${pageBytes} bytes`,
+    };
   }
   return null;
 }
@@ -83,7 +89,10 @@ export function checkRequest(
 ): CheckedRequest | Refusal {
   const copy = readRequest(memory, offset);
   if (copy === null) {
-    return { errno: Errno.EFAULT, reason: `the set-up request at offset ${offset >>> 0} is not inside memory` };
+    return {
+      errno: Errno.EFAULT,
+      reason: `the set-up request at offset ${offset >>> 0} is not inside memory`,
+    };
   }
   const word = (field: number) => copy.getUint32(field, true);
   const version = word(SetupRequest.ABI_VERSION);
@@ -92,7 +101,10 @@ export function checkRequest(
     return { errno: Errno.EPROTONOSUPPORT, reason };
   }
   if (word(SetupRequest.FLAGS) !== 0) {
-    return { errno: Errno.EINVAL, reason: `set-up flags 0x${word(SetupRequest.FLAGS).toString(16)} are reserved` };
+    return {
+      errno: Errno.EINVAL,
+      reason: `set-up flags 0x${word(SetupRequest.FLAGS).toString(16)} are reserved`,
+    };
   }
   const request: CheckedRequest = {
     sqEntries: word(SetupRequest.SQ_ENTRIES),

@@ -32,14 +32,22 @@ function fail(what: string, errno: number, likelyCause: string): WasmUringError 
 }
 
 /** A sparse table of FILE_SLOTS slots (FILES2, 5.19), then the grants into their slots. */
-export function registerFiles(syscalls: Syscalls, ringFd: number, slots: readonly GrantSlot[]): void {
+export function registerFiles(
+  syscalls: Syscalls,
+  ringFd: number,
+  slots: readonly GrantSlot[],
+): void {
   const table = new DataView(new ArrayBuffer(RsrcRegister.SIZE));
   table.setUint32(RsrcRegister.NR, FILE_SLOTS, true);
   table.setUint32(RsrcRegister.FLAGS, RSRC_REGISTER_SPARSE, true);
   const bytes = new Uint8Array(table.buffer);
   const made = syscalls.ioUringRegister(ringFd, Register.FILES2, bytes, RsrcRegister.SIZE);
   if (made < 0) {
-    throw fail(`registering a sparse table of ${FILE_SLOTS} files`, -made, "a kernel before 5.19, or RLIMIT_NOFILE below 64");
+    throw fail(
+      `registering a sparse table of ${FILE_SLOTS} files`,
+      -made,
+      "a kernel before 5.19, or RLIMIT_NOFILE below 64",
+    );
   }
   for (const grant of slots) updateFile(syscalls, ringFd, grant.slot, grant.fd, grant.name);
 }
@@ -59,7 +67,11 @@ export function updateFile(
   const bytes = new Uint8Array(update.buffer);
   const done = syscalls.ioUringRegister(ringFd, Register.FILES_UPDATE, bytes, 1);
   if (done !== 1) {
-    throw fail(`putting grant "${name}" into slot ${slot}`, done < 0 ? -done : 5, "the descriptor is closed, or an io_uring");
+    throw fail(
+      `putting grant "${name}" into slot ${slot}`,
+      done < 0 ? -done : 5,
+      "the descriptor is closed, or an io_uring",
+    );
   }
 }
 
@@ -118,7 +130,8 @@ export function unregisterRingFd(syscalls: Syscalls, ringFd: number, index: numb
 export function registerEventfd(syscalls: Syscalls, ringFd: number, eventFd: number): void {
   const bytes = new Uint8Array(new Int32Array([eventFd]).buffer);
   const result = syscalls.ioUringRegister(ringFd, Register.EVENTFD, bytes, 1);
-  if (result < 0) throw fail(`registering eventfd ${eventFd}`, -result, "the descriptor is not an eventfd");
+  if (result < 0)
+    throw fail(`registering eventfd ${eventFd}`, -result, "the descriptor is not an eventfd");
 }
 
 /** Caps the bounded and unbounded io-wq workers (5.15); an older kernel is told of, not failed on. */
@@ -129,7 +142,8 @@ export function capIoWorkers(
 ): void {
   const bytes = new Uint8Array(new Uint32Array(caps).buffer);
   const result = syscalls.ioUringRegister(ringFd, Register.IOWQ_MAX_WORKERS, bytes, 2);
-  if (result < 0) throw fail(`capping io-wq at ${caps.join("/")} workers`, -result, "a kernel before 5.15");
+  if (result < 0)
+    throw fail(`capping io-wq at ${caps.join("/")} workers`, -result, "a kernel before 5.15");
 }
 
 export function registerRestrictions(

@@ -36,7 +36,8 @@ function claimTarget(syscalls: Syscalls, target: bigint, length: number): void {
     );
     if (got === target) return;
     if (got >= 0n) syscalls.munmap(got, length); // a kernel before 4.17 took it as a hint
-    if (got !== BigInt(-Errno.EEXIST)) throw claimError(target, length, got >= 0n ? Errno.EEXIST : Number(-got));
+    if (got !== BigInt(-Errno.EEXIST))
+      throw claimError(target, length, got >= 0n ? Errno.EEXIST : Number(-got));
     Atomics.wait(pauseWord, 0, 0, CLAIM_PAUSE_MS);
   }
   throw claimError(target, length, Errno.EEXIST);
@@ -46,7 +47,8 @@ function claimError(target: bigint, length: number, errno: number): WasmUringErr
   return new WasmUringError("ERR_SETUP", {
     what: `reserving the guest address 0x${target.toString(16)}, ${length} bytes, for the arena`,
     why: errnoName(errno),
-    likelyCause: "something else of this process lies there, or address space is limited (ulimit -v)",
+    likelyCause:
+      "something else of this process lies there, or address space is limited (ulimit -v)",
     whatToDo: "use the mirrored engine, which needs no fixed address",
     syscall: "mmap",
     errno,
@@ -68,13 +70,20 @@ export function registerArena(
 ): void {
   const target = BigInt(GUEST_ADDRESS_BASE) + BigInt(guestOffset);
   claimTarget(syscalls, target, length);
-  const moved = syscalls.mremap(address, length, length, MREMAP_MAYMOVE_FIXED | MREMAP_DONTUNMAP, target);
+  const moved = syscalls.mremap(
+    address,
+    length,
+    length,
+    MREMAP_MAYMOVE_FIXED | MREMAP_DONTUNMAP,
+    target,
+  );
   if (moved !== target) {
     syscalls.munmap(target, length);
     throw new WasmUringError("ERR_SETUP", {
       what: `moving the arena of ${length} bytes to its guest address 0x${target.toString(16)}`,
       why: errnoName(Number(-moved)),
-      likelyCause: "a kernel before 5.7 (private) or 5.13 (shared memory), without MREMAP_DONTUNMAP",
+      likelyCause:
+        "a kernel before 5.7 (private) or 5.13 (shared memory), without MREMAP_DONTUNMAP",
       whatToDo: "use the mirrored engine",
       syscall: "mremap",
       errno: Number(-moved),
@@ -137,7 +146,8 @@ export function registerError(syscalls: Syscalls, errno: number, length: number)
     return new WasmUringError("ERR_SETUP", {
       what,
       why: errnoName(errno),
-      likelyCause: length > 1 << 30 ? "the kernel takes at most 1 GiB in one buffer" : "an unusual memory",
+      likelyCause:
+        length > 1 << 30 ? "the kernel takes at most 1 GiB in one buffer" : "an unusual memory",
       whatToDo: "ask for a smaller arena",
       syscall: "io_uring_register",
       errno,

@@ -4,7 +4,7 @@
  * refused, never replaced.
  */
 import { SetupFlag } from "../abi";
-import { WasmUringError } from "../errors";
+import { type ErrorCode, WasmUringError } from "../errors";
 import type { Syscalls } from "../ffi/syscalls";
 import type { GuestMemory } from "../memory/guest-memory";
 import { startEmulated } from "./emulated/engine";
@@ -129,14 +129,19 @@ function flagNames(flags: number): string[] {
   return names;
 }
 
-/** A rung that turns out to be unavailable half-way has undone itself and counts as refused. */
+/** What a rung may fail with half-way and another may cure: an older kernel's register calls, a taken address. */
+const CURABLE: ReadonlySet<ErrorCode> = new Set(["ERR_ENGINE_UNAVAILABLE", "ERR_SETUP"]);
+
+/** A rung that fails half-way has undone itself and, unless it was asked for by name, counts as refused. */
 function tryRung(rung: Rung, context: SetupContext): Attempt {
   try {
     return rung.attempt(context);
   } catch (error) {
-    const unfit = error instanceof WasmUringError && error.code === "ERR_ENGINE_UNAVAILABLE";
-    if (!unfit || context.plan.engine !== "auto") throw error;
-    return { refused: error.message, denied: false };
+    const curable = error instanceof WasmUringError && CURABLE.has(error.code);
+    if (!curable || context.plan.engine !== "auto") throw error;
+    const { what, why, likelyCause } = error.detail;
+    const cause = likelyCause === undefined ? "" : ` (likely cause: ${likelyCause})`;
+    return { refused: `${what}: ${why}${cause}`, denied: false };
   }
 }
 

@@ -81,9 +81,7 @@ export function failCall(index: number, errno: number, times = 1): FaultTable {
 }
 
 /** The real table with some calls replaced. */
-export function fakeKernel(
-  replace: (real: Syscalls) => Partial<Syscalls>,
-): Syscalls {
+export function fakeKernel(replace: (real: Syscalls) => Partial<Syscalls>): Syscalls {
   const real = linuxSyscalls();
   return { ...real, ...replace(real) };
 }

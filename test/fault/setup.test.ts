@@ -8,7 +8,8 @@ import * as assert from "uvu/assert";
 import { Errno } from "../../host/abi";
 import { WasmUringError } from "../../host/errors";
 import type { EngineName } from "../../host/ring/engine";
-import { answerName, Attacker, ENGINES, Slot, unavailableReason } from "../hostile/attacker";
+import { Attacker, answerName, ENGINES, unavailableReason } from "../hostile/attacker";
+import { Slot } from "../hostile/granted";
 import { leakedSince, takeResources } from "../hostile/resources";
 import { failCall } from "./faults";
 
@@ -52,7 +53,10 @@ async function setUpFailing(
   const where = `call ${index} (${calls[index]}) says ${Errno[errno]}`;
   table.heal();
   const content = attacker.bytes.slice(arena.offset, arena.offset + arena.length);
-  assert.ok(content.every((byte) => byte === MARK), `${where}: the arena's content changed`);
+  assert.ok(
+    content.every((byte) => byte === MARK),
+    `${where}: the arena's content changed`,
+  );
   if (attacker.imports.engine === null) {
     attacker.renew().start();
   }
@@ -90,13 +94,16 @@ for (const { engine, sqpoll, name } of VARIANTS) {
   });
 }
 
-fault("mapped: the pages cannot be moved back: their content is, and the error says so", async () => {
-  const unavailable = unavailableReason("mapped");
-  if (unavailable !== null) return console.log(`skipped: ${unavailable}`);
-  const { calls } = await setUpFailing("mapped", false, -1, 0);
-  const back = calls.lastIndexOf("mremap");
-  const { outcome } = await setUpFailing("mapped", false, back, Errno.ENOMEM, 1000);
-  assert.is(outcome, "ERR_SETUP");
-});
+fault(
+  "mapped: the pages cannot be moved back: their content is, and the error says so",
+  async () => {
+    const unavailable = unavailableReason("mapped");
+    if (unavailable !== null) return console.log(`skipped: ${unavailable}`);
+    const { calls } = await setUpFailing("mapped", false, -1, 0);
+    const back = calls.lastIndexOf("mremap");
+    const { outcome } = await setUpFailing("mapped", false, back, Errno.ENOMEM, 1000);
+    assert.is(outcome, "ERR_SETUP");
+  },
+);
 
 fault.run();

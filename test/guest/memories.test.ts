@@ -27,9 +27,14 @@ memories.after(() => rmSync(folder, { recursive: true }));
 for (const engine of ENGINES) {
   for (const name of ["plain", "plain-minimal", "plain-incremental", "plain-shared"]) {
     memories(`${engine}: ${name}`, async () => {
-      const options: GuestOptions = { files: { input: { path: input } }, stdout: "capture", engine };
+      const options: GuestOptions = {
+        files: { input: { path: input } },
+        stdout: "capture",
+        engine,
+      };
       const result = await runGuest(guestPath(name), options);
-      if (/ERR_ENGINE_UNAVAILABLE/.test(endOf(result))) return console.log(`skipped: ${endOf(result)}`);
+      if (/ERR_ENGINE_UNAVAILABLE/.test(endOf(result)))
+        return console.log(`skipped: ${endOf(result)}`);
       assert.is(endOf(result), "exit 0", result.setupErrors.join());
       assert.is(textOf(result.stdout), expected);
       assert.is(result.ring?.engine, engine);
@@ -38,14 +43,19 @@ for (const engine of ENGINES) {
 
   memories(`${engine}: a second set-up is EBUSY, with the reason`, async () => {
     const result = await runGuest(guestPath("setup-twice"), { stdout: "capture", engine });
-    if (/ERR_ENGINE_UNAVAILABLE/.test(endOf(result))) return console.log(`skipped: ${endOf(result)}`);
+    if (/ERR_ENGINE_UNAVAILABLE/.test(endOf(result)))
+      return console.log(`skipped: ${endOf(result)}`);
     assert.is(textOf(result.stdout), "0\n-16\n");
     assert.match(result.setupErrors.join(), /second time/);
   });
 }
 
 memories("under SQPOLL", async () => {
-  const options: GuestOptions = { files: { input: { path: input } }, stdout: "capture", sqpoll: true };
+  const options: GuestOptions = {
+    files: { input: { path: input } },
+    stdout: "capture",
+    sqpoll: true,
+  };
   const result = await runGuest(guestPath("plain"), options);
   if (/ERR_ENGINE_UNAVAILABLE/.test(endOf(result))) return console.log(`skipped: ${endOf(result)}`);
   assert.is(endOf(result), "exit 0");

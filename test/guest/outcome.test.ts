@@ -55,29 +55,32 @@ outcome("a spinning guest is ended by its deadline", async () => {
 
 for (const engine of ENGINES) {
   for (const word of ["wait", "wait-sliced", "spin-with-ring"]) {
-    outcome(`${engine}: a guest that ${word}s on an empty pipe is ended by its deadline`, async () => {
-      const pipe = openPipe();
-      const before = takeResources();
-      const began = performance.now();
-      const result = await runGuest(ENDS, {
-        args: ["ends", word],
-        files: { input: { fd: pipe.read } },
-        policy: "stream",
-        stdout: "capture",
-        stderr: "ignore",
-        engine,
-        deadlineMs: 150,
-      });
-      const tookMs = performance.now() - began;
-      const leaked = await leakedSince(before);
-      pipe.close();
-      if (isUnavailable(result)) return console.log(`skipped: ${endOf(result)}`);
-      assert.is(endOf(result), "deadline");
-      assert.is(textOf(result.stdout), "ready\n");
-      assert.is(result.ring?.engine, engine);
-      assert.ok(tookMs < LATE_MS_MAX, `${tookMs} ms`);
-      assert.equal(leaked, []);
-    });
+    outcome(
+      `${engine}: a guest that ${word}s on an empty pipe is ended by its deadline`,
+      async () => {
+        const pipe = openPipe();
+        const before = takeResources();
+        const began = performance.now();
+        const result = await runGuest(ENDS, {
+          args: ["ends", word],
+          files: { input: { fd: pipe.read } },
+          policy: "stream",
+          stdout: "capture",
+          stderr: "ignore",
+          engine,
+          deadlineMs: 150,
+        });
+        const tookMs = performance.now() - began;
+        const leaked = await leakedSince(before);
+        pipe.close();
+        if (isUnavailable(result)) return console.log(`skipped: ${endOf(result)}`);
+        assert.is(endOf(result), "deadline");
+        assert.is(textOf(result.stdout), "ready\n");
+        assert.is(result.ring?.engine, engine);
+        assert.ok(tookMs < LATE_MS_MAX, `${tookMs} ms`);
+        assert.equal(leaked, []);
+      },
+    );
   }
 
   outcome(`${engine}: a waiting guest is ended by an AbortSignal`, async () => {
@@ -118,7 +121,10 @@ function isUnavailable(result: Awaited<ReturnType<typeof runGuest>>): boolean {
 }
 
 outcome("a signal that was aborted before: the guest never starts", async () => {
-  const result = await runGuest(ENDS, { args: ["ends", "exit", "0"], signal: AbortSignal.abort("no") });
+  const result = await runGuest(ENDS, {
+    args: ["ends", "exit", "0"],
+    signal: AbortSignal.abort("no"),
+  });
   assert.is(endOf(result), "aborted");
 });
 

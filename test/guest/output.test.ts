@@ -19,7 +19,11 @@ output("both streams are captured apart, input arrives whole", async () => {
 
 output("input as bytes, and none", async () => {
   const bytes = Uint8Array.from({ length: 10_000 }, (_, index) => index & 0xff);
-  const given = await runGuest(guestPath("talks"), { stdin: bytes, stdout: "capture", stderr: "ignore" });
+  const given = await runGuest(guestPath("talks"), {
+    stdin: bytes,
+    stdout: "capture",
+    stderr: "ignore",
+  });
   assert.equal(Buffer.from(given.stdout), Buffer.from(bytes));
   const none = await runGuest(guestPath("talks"), { stdout: "capture", stderr: "ignore" });
   assert.is(none.stdout.length, 0);

@@ -18,7 +18,11 @@ function size(value: number): number[] {
   return value < 128 ? [value] : [(value & 0x7f) | 0x80, value >>> 7];
 }
 
-const section = (id: number, body: readonly number[]): number[] => [id, ...size(body.length), ...body];
+const section = (id: number, body: readonly number[]): number[] => [
+  id,
+  ...size(body.length),
+  ...body,
+];
 
 function request(): number[] {
   const view = new DataView(new ArrayBuffer(40));
@@ -58,7 +62,17 @@ export const STUBBORN_GUEST = Uint8Array.from([
   ...[0, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
   // (i32) -> i32, (i32 i32 i32 i32) -> i32, () -> ()
   ...section(1, [3, 0x60, 1, I32, 1, I32, 0x60, 4, I32, I32, I32, I32, 1, I32, 0x60, 0, 0]),
-  ...section(2, [2, ...text("uring"), ...text("setup"), 0, 0, ...text("uring"), ...text("enter"), 0, 1]),
+  ...section(2, [
+    2,
+    ...text("uring"),
+    ...text("setup"),
+    0,
+    0,
+    ...text("uring"),
+    ...text("enter"),
+    0,
+    1,
+  ]),
   ...section(3, [1, 2]),
   ...section(5, [1, 0, 1]),
   ...section(7, [2, ...text("memory"), 2, 0, ...text("_start"), 0, 2]),

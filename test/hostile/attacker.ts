@@ -5,21 +5,13 @@
  *   0         1 page    2         3        ...
  *   | request | canary  | ring    | canary | SQEs | canary | arena | canary ... end |
  */
-import { closeSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  ABI_VERSION,
-  Cqe,
-  Errno,
-  GUEST_ADDRESS_BASE,
-  SetupRequest,
-  Sqe,
-  SqeFlag,
-} from "../../host/abi";
+import { ABI_VERSION, Cqe, Errno, GUEST_ADDRESS_BASE, SetupRequest, Sqe } from "../../host/abi";
 import { linuxSyscalls } from "../../host/ffi";
 import type { Syscalls } from "../../host/ffi/syscalls";
-import { type OpenedGrants, openGrants } from "../../host/grant";
+import type { OpenedGrants } from "../../host/grant";
 import { UringImports } from "../../host/guest/uring-imports";
 import { GuestMemory } from "../../host/memory/guest-memory";
 import { compilePolicy, type PolicyOption } from "../../host/policy";
@@ -27,6 +19,8 @@ import { SAFE_OP_NAMES } from "../../host/policy-reasons";
 import { Control } from "../../host/ring/control";
 import type { EngineName, RingEngine, RingPlan, SqpollOptions } from "../../host/ring/engine";
 import { GuestCanary, HostCanary } from "./canary";
+import { grantAll } from "./granted";
+import { type RawSqe, writeRawSqe } from "./raw-sqe";
 
 export const PAGE = 4096;
 const WASM_PAGE = 65536;
@@ -35,27 +29,6 @@ export const ENGINES: readonly EngineName[] = ["mapped", "mirrored", "emulated"]
 
 /** What a policy may allow, without FALLOCATE: random lengths of it would fill the tester's disk. */
 export const HARMLESS_OP_NAMES = SAFE_OP_NAMES.filter((name) => name !== "FALLOCATE");
-
-/** Slots of the attacker's grants. */
-export const Slot = { READ_WRITE: 0, READ_ONLY: 1, PIPE_OUT: 2, PIPE_IN: 3, EMPTY: 63 } as const;
-
-export interface RawSqe {
-  opcode: number;
-  /** Default FIXED_FILE. */
-  flags?: number;
-  ioprio?: number;
-  slot?: number;
-  off?: bigint;
-  addr?: bigint;
-  len?: number;
-  opFlags?: number;
-  userData?: number;
-  bufIndex?: number;
-  personality?: number;
-  spliceFdIn?: number;
-  addr3?: bigint;
-  pad2?: bigint;
-}
 
 export interface AttackerOptions {
   engine: "auto" | EngineName;
@@ -75,21 +48,6 @@ export interface Place {
 }
 
 const roundUp = (bytes: number, to: number) => Math.ceil(bytes / to) * to;
-
-/** Temporary files and a pipe, granted as `Slot` says. */
-function grantAll(syscalls: Syscalls, folder: string): { grants: OpenedGrants; pipe: [number, number] } {
-  const path = join(folder, "granted");
-  writeFileSync(path, Buffer.alloc(4 * PAGE, "granted bytes. "));
-  const pipe = syscalls.pipe2(0o2000000);
-  if (typeof pipe === "number") throw new Error(`pipe2: ${pipe}`);
-  const files = {
-    "read-write": { path, access: "read-write" },
-    "read-only": { path },
-    "pipe-out": { fd: pipe[0] },
-    "pipe-in": { fd: pipe[1] },
-  } as const;
-  return { grants: openGrants(files, syscalls), pipe };
-}
 
 export class Attacker {
   readonly memory: WebAssembly.Memory;
@@ -235,25 +193,10 @@ export class Attacker {
   }
 
   writeSqe(index: number, sqe: RawSqe): void {
-    const { view } = this;
     const { layout } = this.engine;
-    const at = layout.sqes + (index & (layout.sqEntries - 1)) * Sqe.SIZE;
-    view.setUint8(at + Sqe.OPCODE, sqe.opcode);
-    view.setUint8(at + Sqe.FLAGS, sqe.flags ?? SqeFlag.FIXED_FILE);
-    view.setUint16(at + Sqe.IOPRIO, sqe.ioprio ?? 0, true);
-    view.setInt32(at + Sqe.FD, sqe.slot ?? 0, true);
-    view.setBigUint64(at + Sqe.OFF, BigInt.asUintN(64, sqe.off ?? 0n), true);
-    view.setBigUint64(at + Sqe.ADDR, BigInt.asUintN(64, sqe.addr ?? 0n), true);
-    view.setUint32(at + Sqe.LEN, (sqe.len ?? 0) >>> 0, true);
-    view.setUint32(at + Sqe.OP_FLAGS, (sqe.opFlags ?? 0) >>> 0, true);
-    view.setBigUint64(at + Sqe.USER_DATA, BigInt(sqe.userData ?? 0), true);
-    view.setUint16(at + Sqe.BUF_INDEX, sqe.bufIndex ?? 0, true);
-    view.setUint16(at + Sqe.PERSONALITY, sqe.personality ?? 0, true);
-    view.setInt32(at + Sqe.SPLICE_FD_IN, sqe.spliceFdIn ?? 0, true);
-    view.setBigUint64(at + Sqe.ADDR3, BigInt.asUintN(64, sqe.addr3 ?? 0n), true);
-    view.setBigUint64(at + Sqe.PAD2, BigInt.asUintN(64, sqe.pad2 ?? 0n), true);
     const slot = index & (layout.sqEntries - 1);
-    if (layout.sqArray !== 0) view.setUint32(layout.sqArray + slot * 4, slot, true);
+    writeRawSqe(this.view, layout.sqes + slot * Sqe.SIZE, sqe);
+    if (layout.sqArray !== 0) this.view.setUint32(layout.sqArray + slot * 4, slot, true);
   }
 
   /** Writes SQEs behind the tail and publishes them. */
@@ -262,7 +205,12 @@ export class Attacker {
     Atomics.store(this.words, this.engine.layout.sqTail >>> 2, this.#tail | 0);
   }
 
-  enter(toSubmit: number, minComplete = 0, timeoutUs = 200_000, flags = minComplete > 0 ? 1 : 0): number {
+  enter(
+    toSubmit: number,
+    minComplete = 0,
+    timeoutUs = 200_000,
+    flags = minComplete > 0 ? 1 : 0,
+  ): number {
     return this.imports.functions().enter(toSubmit, minComplete, flags, timeoutUs);
   }
 

@@ -3,7 +3,9 @@
  * answer may differ says why. Answers are errno names, or the result as a decimal number.
  */
 import { GUEST_ADDRESS_BASE, Op, SqeFlag } from "../../host/abi";
-import { type Attacker, PAGE, type RawSqe, Slot } from "./attacker";
+import { type Attacker, PAGE } from "./attacker";
+import { Slot } from "./granted";
+import type { RawSqe } from "./raw-sqe";
 
 export interface Attack {
   name: string;
@@ -241,7 +243,8 @@ export function pointerSweep(attacker: Attacker, opcode: number): RawSqe[] {
       sqes.push({ ...base, addr: target, off: target, addr3: target, pad2: target, len: 1 });
     }
     // Descriptors of the host's own table: 0, 1, 2 are always there.
-    for (const raw of [0, 1, 2]) sqes.push({ ...base, slot: raw, spliceFdIn: raw, off: BigInt(raw) });
+    for (const raw of [0, 1, 2])
+      sqes.push({ ...base, slot: raw, spliceFdIn: raw, off: BigInt(raw) });
     sqes.push({ ...base, addr: attacker.at(), bufIndex: 0xffff, personality: 0, spliceFdIn: -1 });
   }
   return sqes;

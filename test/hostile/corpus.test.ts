@@ -7,9 +7,17 @@ import * as assert from "uvu/assert";
 import { Op, SqeFlag } from "../../host/abi";
 import { compilePolicy, type PolicyOption } from "../../host/policy";
 import {
+  Attacker,
+  type AttackerOptions,
+  answerName,
+  ENGINES,
+  HARMLESS_OP_NAMES,
+  unavailableReason,
+} from "./attacker";
+import {
+  type Attack,
   accessAttacks,
   addressAttacks,
-  type Attack,
   flagAttacks,
   hiddenFieldAttacks,
   lengthAttacks,
@@ -17,16 +25,8 @@ import {
   pointerSweep,
   slotAttacks,
 } from "./attacks";
-import {
-  answerName,
-  Attacker,
-  type AttackerOptions,
-  ENGINES,
-  HARMLESS_OP_NAMES,
-  type RawSqe,
-  Slot,
-  unavailableReason,
-} from "./attacker";
+import { Slot } from "./granted";
+import type { RawSqe } from "./raw-sqe";
 import { leakedSince, takeResources } from "./resources";
 
 const corpus = suite("hostile/corpus");
@@ -101,11 +101,18 @@ function attackByChains(attacker: Attacker): void {
   assert.equal(answers([linked, { ...denied, flags: FIXED_FILE | IO_LINK }, read]), cancelled);
   const hard = { ...read, flags: FIXED_FILE | IO_HARDLINK };
   assert.equal(answers([hard, { ...denied, flags: FIXED_FILE | IO_HARDLINK }, read]), cancelled);
-  assert.equal(answers([linked, { ...denied, flags: FIXED_FILE }, read]), ["ECANCELED", "EACCES", "8"]);
+  assert.equal(answers([linked, { ...denied, flags: FIXED_FILE }, read]), [
+    "ECANCELED",
+    "EACCES",
+    "8",
+  ]);
   assert.equal(answers([{ ...denied, flags: IO_LINK }, read]), ["EACCES", "ECANCELED"]);
   // A whole queue as one chain that never ends: the last link points at what is not there yet.
   const endless = answers(new Array(attacker.sqEntries).fill(linked));
-  assert.ok(endless.every((answer) => answer === "8" || answer === "ECANCELED"), endless.join());
+  assert.ok(
+    endless.every((answer) => answer === "8" || answer === "ECANCELED"),
+    endless.join(),
+  );
 }
 
 for (const engine of ENGINES) {

@@ -9,7 +9,8 @@ import { Feature, Op, Params, RwAttr, SetupFlag } from "../../host/abi";
 import { errnoName } from "../../host/errors";
 import { linuxSyscalls } from "../../host/ffi";
 import type { EngineName } from "../../host/ring/engine";
-import { answerName, Attacker, ENGINES, Slot, unavailableReason } from "./attacker";
+import { Attacker, answerName, ENGINES, unavailableReason } from "./attacker";
+import { Slot } from "./granted";
 
 const oracle = suite("hostile/oracle");
 

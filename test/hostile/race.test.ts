@@ -11,9 +11,9 @@ import {
   answerName,
   ENGINES,
   HARMLESS_OP_NAMES,
-  Slot,
   unavailableReason,
 } from "./attacker";
+import { Slot } from "./granted";
 import { leakedSince, takeResources } from "./resources";
 
 const race = suite("hostile/race");
@@ -63,7 +63,14 @@ function startScribbler(attacker: Attacker, seed: number): { end(): Promise<numb
       ringWords: attacker.ring.length / 4,
       sqes: attacker.sqes.offset,
       entries: attacker.sqEntries,
-      addresses: [attacker.at(), attacker.at(8192), host.address, nativeBase, 0n, 0xffffffffffffffffn],
+      addresses: [
+        attacker.at(),
+        attacker.at(8192),
+        host.address,
+        nativeBase,
+        0n,
+        0xffffffffffffffffn,
+      ],
       seed,
     },
   });
@@ -106,7 +113,11 @@ async function submitFor(attacker: Attacker, durationMs: number): Promise<number
 
 async function raceOn(options: AttackerOptions, durationMs: number): Promise<void> {
   const before = takeResources();
-  const attacker = new Attacker({ ...options, shared: true, policy: { opcodes: HARMLESS_OP_NAMES } });
+  const attacker = new Attacker({
+    ...options,
+    shared: true,
+    policy: { opcodes: HARMLESS_OP_NAMES },
+  });
   try {
     attacker.start();
     const scribbler = startScribbler(attacker, 20_201_030);

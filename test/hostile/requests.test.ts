@@ -6,7 +6,9 @@ import fc from "fast-check";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Op, SetupRequest as Request } from "../../host/abi";
-import { answerName, Attacker, ENGINES, PAGE, Slot, unavailableReason } from "./attacker";
+import { GuestStopped } from "../../host/guest/uring-imports";
+import { Attacker, answerName, ENGINES, PAGE, unavailableReason } from "./attacker";
+import { Slot } from "./granted";
 import { leakedSince, takeResources } from "./resources";
 
 const requests = suite("hostile/requests");
@@ -27,10 +29,22 @@ function badRequests({ ring, sqes, arena, memory }: Attacker): BadRequest[] {
     ["SQE array in the ring", { [Request.SQES_OFFSET]: ring.offset }, "EINVAL"],
     ["arena over the ring", { [Request.ARENA_OFFSET]: ring.offset }, "EINVAL"],
     ["arena over the SQEs", { [Request.ARENA_OFFSET]: sqes.offset }, "EINVAL"],
-    ["arena over all", { [Request.ARENA_OFFSET]: PAGE, [Request.ARENA_LENGTH]: 8 * PAGE }, "EINVAL"],
+    [
+      "arena over all",
+      { [Request.ARENA_OFFSET]: PAGE, [Request.ARENA_LENGTH]: 8 * PAGE },
+      "EINVAL",
+    ],
     ["ring across the SQEs", { [Request.RING_LENGTH]: 4 * PAGE }, "EINVAL"],
-    ["arena to one page past the end", { [Request.ARENA_LENGTH]: memoryBytes - arena.offset + PAGE }, "EFAULT"],
-    ["4096 entries in one page", { [Request.SQ_ENTRIES]: 4096, [Request.CQ_ENTRIES]: 8192 }, "EINVAL"],
+    [
+      "arena to one page past the end",
+      { [Request.ARENA_LENGTH]: memoryBytes - arena.offset + PAGE },
+      "EFAULT",
+    ],
+    [
+      "4096 entries in one page",
+      { [Request.SQ_ENTRIES]: 4096, [Request.CQ_ENTRIES]: 8192 },
+      "EINVAL",
+    ],
     ["256 CQ entries in one page", { [Request.CQ_ENTRIES]: 256 }, "EINVAL"],
   ];
   for (const entries of [0, 3, 63, 65, 65536, 0x80000000, MAX]) {
@@ -182,6 +196,15 @@ for (const engine of ENGINES) {
     assert.is(answerName(attacker.enter(1, 1)), "EBADF");
     attacker.engine.close();
     attacker.control.claimRing();
+  });
+
+  test("a guest that is to end begins no set-up", (attacker) => {
+    attacker.control.stop();
+    assert.throws(
+      () => attacker.setup(),
+      (error: unknown) => error instanceof GuestStopped,
+    );
+    assert.is(attacker.imports.engine, null);
   });
 
   test("enter with unknown flags", (attacker) => {

@@ -14,11 +14,11 @@ import {
   answerName,
   ENGINES,
   HARMLESS_OP_NAMES,
-  type RawSqe,
-  Slot,
   unavailableReason,
 } from "./attacker";
+import { Slot } from "./granted";
 import { Random } from "./random";
+import type { RawSqe } from "./raw-sqe";
 import { leakedSince, takeResources } from "./resources";
 
 const scribble = suite("hostile/scribble");
@@ -55,7 +55,8 @@ function randomSqe(random: Random, attacker: Attacker): RawSqe {
 function scribbleOnce(random: Random, attacker: Attacker): number {
   const { layout } = attacker.engine;
   const words = attacker.words;
-  for (let index = 0; index < 16; index++) attacker.writeSqe(random.word(), randomSqe(random, attacker));
+  for (let index = 0; index < 16; index++)
+    attacker.writeSqe(random.word(), randomSqe(random, attacker));
   const ring = attacker.ring.offset / 4;
   const count = random.pick([0, 1, 4, 32]);
   for (let index = 0; index < count; index++) {

@@ -7,7 +7,15 @@ import { readSync, writeSync } from "node:fs";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { Op } from "../../host/abi";
-import { answerName, Attacker, type AttackerOptions, ENGINES, PAGE, Slot, unavailableReason } from "./attacker";
+import {
+  Attacker,
+  type AttackerOptions,
+  answerName,
+  ENGINES,
+  PAGE,
+  unavailableReason,
+} from "./attacker";
+import { Slot } from "./granted";
 import { leakedSince, takeResources } from "./resources";
 
 const teardown = suite("hostile/teardown");
@@ -43,7 +51,10 @@ async function closeWithReadsPending(attacker: Attacker, pauseMs: number): Promi
   // Nobody took them: they are still in the pipe, for this reader.
   const left = readSync(attacker.pipe[0], Buffer.alloc(4 * PAGE));
   assert.is(left, secret.length, "bytes were taken out of the pipe after close");
-  const arena = attacker.bytes.subarray(attacker.arena.offset, attacker.arena.offset + attacker.arena.length);
+  const arena = attacker.bytes.subarray(
+    attacker.arena.offset,
+    attacker.arena.offset + attacker.arena.length,
+  );
   return arena.reduce((sum, byte) => sum + (byte === MARK ? 0 : 1), 0);
 }
 
@@ -54,7 +65,10 @@ async function repeatTeardown(options: AttackerOptions): Promise<void> {
     const trials = options.sqpoll === undefined ? TRIALS : SQPOLL_TRIALS;
     for (let trial = 0; trial < trials; trial++) {
       attacker.renew().start();
-      const changed = await closeWithReadsPending(attacker, options.sqpoll !== undefined ? 1 : trial % 2);
+      const changed = await closeWithReadsPending(
+        attacker,
+        options.sqpoll !== undefined ? 1 : trial % 2,
+      );
       assert.is(changed, 0, `trial ${trial}: ${changed} bytes were written after close`);
     }
     assert.equal(attacker.damage(), { guest: 0, host: 0 });
@@ -67,7 +81,13 @@ async function repeatTeardown(options: AttackerOptions): Promise<void> {
 /** Every kind of operation that can be pending, and a CQ that overflows meanwhile. */
 function leavePending(attacker: Attacker): void {
   const poll = { opcode: Op.POLL_ADD, slot: Slot.PIPE_OUT, opFlags: 1 };
-  const read = { opcode: Op.READ_FIXED, slot: Slot.PIPE_OUT, addr: attacker.at(), len: 64, off: -1n };
+  const read = {
+    opcode: Op.READ_FIXED,
+    slot: Slot.PIPE_OUT,
+    addr: attacker.at(),
+    len: 64,
+    off: -1n,
+  };
   for (let batch = 0; batch < 20; batch++) {
     attacker.queue([poll, read, { ...poll, flags: 5 }, read, { opcode: Op.NOP }]);
     attacker.enter(5);
@@ -84,7 +104,10 @@ function growBetween(attacker: Attacker): void {
     memory.grow(growth === 7 ? 32 : 1);
     assert.is(attacker.enter(1, 1), 1, `growth ${growth}`);
     assert.equal(attacker.reap(), [[0, 8]]);
-    assert.is(Buffer.from(attacker.bytes.slice(attacker.arena.offset)).toString("latin1", 0, 8), "granted ");
+    assert.is(
+      Buffer.from(attacker.bytes.slice(attacker.arena.offset)).toString("latin1", 0, 8),
+      "granted ",
+    );
   }
   assert.is(answerName(attacker.submitOne({ ...read, addr: attacker.nativeBase })), "EFAULT");
 }

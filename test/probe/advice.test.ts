@@ -47,10 +47,14 @@ test("denied: by sysctl, by group, by seccomp, by an old kernel, by something el
   const denied = { setupErrno: Errno.EPERM };
   assert.match(advice({ ioUringDisabled: 2 }, denied), "sysctl kernel.io_uring_disabled=0");
   assert.match(advice({ ioUringDisabled: 1, ioUringGroup: 117 }, denied), "group 117");
+  const rootOfContainer = { userId: 0, ioUringDisabled: 1, ioUringGroup: -1 };
+  assert.match(advice(rootOfContainer, denied), "CAP_SYS_ADMIN");
   assert.match(advice({ seccomp: "filter" }, denied), "seccomp");
   assert.match(advice({}, { setupErrno: Errno.ENOSYS }), "has no io_uring");
   assert.match(advice({}, denied), "EPERM");
-  assert.match(advice({}, { syscallsReason: "darwin has no io_uring" }), "emulated");
+  const elsewhere = { platform: "darwin" };
+  assert.match(advice(elsewhere, { syscallsReason: "darwin has no io_uring" }), "Linux 6.5");
+  assert.match(advice({}, { syscallsReason: "koffi cannot load" }), "install koffi");
 });
 
 test("kernels that cannot place rings, or only small ones", () => {

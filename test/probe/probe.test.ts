@@ -74,6 +74,9 @@ test("no Linux: the emulated engine", async () => {
   const report = await probe(loadSyscalls("sunos"));
   assert.is(report.choice.engine, "emulated", report.choice.reason);
   assert.equal(report.capabilities, []);
+  for (const { name, verdict, answer } of report.hostile) {
+    assert.ok(verdict === "refused" || verdict === "passed", `${name}: ${verdict} (${answer})`);
+  }
 });
 
 test.run();

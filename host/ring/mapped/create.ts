@@ -2,15 +2,7 @@
  * Makes a kernel ring whose pages are the guest's: by IORING_SETUP_NO_MMAP (6.5), or by mmap(MAP_FIXED) of the ring's
  * descriptor over the guest's pages (older kernels that still accept it). Both return the same facts.
  */
-import {
-  CqOffset,
-  Errno,
-  Feature,
-  MmapOffset,
-  Params,
-  SetupFlag,
-  SqOffset,
-} from "../../abi";
+import { CqOffset, Errno, Feature, MmapOffset, Params, SetupFlag, SqOffset } from "../../abi";
 import { errnoName, WasmUringError } from "../../errors";
 import type { Syscalls } from "../../ffi/syscalls";
 import { memlockError } from "../relocate";
@@ -36,7 +28,11 @@ const MAP_PRIVATE_ANONYMOUS_FIXED = 0x2 | 0x20 | 0x10;
  * Flags that only make the ring better, newest first: each is dropped when the kernel does not know it (EINVAL).
  * Chosen by measurement, see docs/measurements.md.
  */
-const OPTIONAL_FLAGS = [SetupFlag.NO_SQARRAY, SetupFlag.COOP_TASKRUN, SetupFlag.SUBMIT_ALL] as const;
+const OPTIONAL_FLAGS = [
+  SetupFlag.NO_SQARRAY,
+  SetupFlag.COOP_TASKRUN,
+  SetupFlag.SUBMIT_ALL,
+] as const;
 
 function fillParams(
   request: CheckedRequest,
@@ -110,7 +106,12 @@ export function unmapRing(syscalls: Syscalls, base: bigint, request: CheckedRequ
   }
 }
 
-function mapOver(syscalls: Syscalls, ring: KernelRing, base: bigint, request: CheckedRequest): number {
+function mapOver(
+  syscalls: Syscalls,
+  ring: KernelRing,
+  base: bigint,
+  request: CheckedRequest,
+): number {
   if ((ring.features & Feature.SINGLE_MMAP) === 0) return Errno.EINVAL;
   const regions = [
     [request.ringOffset, request.ringLength, MmapOffset.SQ_RING],
@@ -118,7 +119,14 @@ function mapOver(syscalls: Syscalls, ring: KernelRing, base: bigint, request: Ch
   ] as const;
   for (const [offset, length, where] of regions) {
     const address = base + BigInt(offset);
-    const got = syscalls.mmap(address, length, PROT_READ_WRITE, MAP_SHARED_FIXED_POPULATE, ring.fd, where);
+    const got = syscalls.mmap(
+      address,
+      length,
+      PROT_READ_WRITE,
+      MAP_SHARED_FIXED_POPULATE,
+      ring.fd,
+      where,
+    );
     if (got !== address) {
       unmapRing(syscalls, base, request);
       return Number(-got);
@@ -140,7 +148,8 @@ export function createKernelRing(
 ): KernelRing | number {
   const ring = setup(syscalls, request, sqpoll, placement, placement === "NO_MMAP" ? base : null);
   if (typeof ring === "number") {
-    if (ring === Errno.ENOMEM) throw memlockError(syscalls, `creating a ring of ${request.sqEntries} entries`);
+    if (ring === Errno.ENOMEM)
+      throw memlockError(syscalls, `creating a ring of ${request.sqEntries} entries`);
     return ring;
   }
   if (placement === "NO_MMAP") return ring;
@@ -153,9 +162,11 @@ export function createKernelRing(
 /** The refusal of a placement as a reason for the ladder's report. */
 export function placementReason(placement: Placement, errno: number): string {
   const name = errnoName(errno);
-  if (errno === Errno.EPERM) return `io_uring_setup: ${name} (denied by sysctl, seccomp or a security module)`;
+  if (errno === Errno.EPERM)
+    return `io_uring_setup: ${name} (denied by sysctl, seccomp or a security module)`;
   if (errno === Errno.ENOSYS) return `io_uring_setup: ${name} (this kernel has no io_uring)`;
-  if (placement === "NO_MMAP") return `IORING_SETUP_NO_MMAP: ${name} (needs Linux 6.5; rings larger than a page 6.10)`;
+  if (placement === "NO_MMAP")
+    return `IORING_SETUP_NO_MMAP: ${name} (needs Linux 6.5; rings larger than a page 6.10)`;
   return `mmap(MAP_FIXED) of the ring: ${name} (refused since 6.1.51 and 6.4)`;
 }
 

@@ -86,7 +86,8 @@ export class MappedEngine implements RingEngine {
       return result;
     }
     const minimum = wanted > this.layout.cqEntries ? this.layout.cqEntries : wanted;
-    if (count === 0 || !this.#expectInline()) return this.#submitAndWait(count, minimum, flags, timeoutUs);
+    if (count === 0 || !this.#expectInline())
+      return this.#submitAndWait(count, minimum, flags, timeoutUs);
     const result = this.#enter.submit(count, flags & ~EnterFlag.GETEVENTS);
     if (result < 0) return result;
     this.#submitted += result;

@@ -63,7 +63,12 @@ export class Enter {
    *
    * @returns 0, -ETIME, -EINTR when stopped, or the kernel's errno
    */
-  waitInSlices(ready: () => boolean, minComplete: number, flags: number, timeoutUs: number): number {
+  waitInSlices(
+    ready: () => boolean,
+    minComplete: number,
+    flags: number,
+    timeoutUs: number,
+  ): number {
     const end = timeoutUs < 0 ? Infinity : performance.now() + timeoutUs / 1000;
     for (;;) {
       if (this.#stop.stopped()) return -Errno.EINTR;

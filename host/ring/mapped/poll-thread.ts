@@ -4,7 +4,8 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 
-const FIND_TRIES = 5;
+/** A thread that was just made may have to wait for a CPU before it shows. */
+const FIND_TRIES = 250;
 const END_TIMEOUT_MS = 2000;
 const PAUSE_MS = 1;
 

@@ -51,7 +51,8 @@ function answer(
   for (let attempt = 0; attempt < TRIES; attempt++) {
     const result = syscalls.ioUringEnter(ringFd, submitted ? 0 : 1, 0, flags, 0, 0);
     submitted ||= result > 0;
-    if (result < 0 && result !== -Errno.EINTR) throw selfTestError(`io_uring_enter: ${errnoName(-result)}`);
+    if (result < 0 && result !== -Errno.EINTR)
+      throw selfTestError(`io_uring_enter: ${errnoName(-result)}`);
     // Pairs with the kernel's store-release of the CQ tail.
     if (Atomics.load(words, layout.cqTail >>> 2) !== head) {
       const cqe = layout.cqes + (head & (layout.cqEntries - 1)) * Cqe.SIZE;
