@@ -12,6 +12,6 @@ export type {
   RingReport,
 } from "./guest/options";
 export type { CustomPolicy, OpName, PolicyName, PolicyOption } from "./policy";
-export type { EngineName, EngineStats, RingLayout, SqpollOptions } from "./ring/engine";
-export { probe } from "./probe";
 export type { ProbeReport } from "./probe";
+export { probe } from "./probe";
+export type { EngineName, EngineStats, RingLayout, SqpollOptions } from "./ring/engine";

@@ -8,8 +8,8 @@
  * process.
  */
 import { Op, SqeFlag } from "./abi";
-import { badPolicy, checkCustomPolicy, didYouMean, type OptionalFlag } from "./policy-schema";
 import type { OpName } from "./policy-reasons";
+import { badPolicy, checkCustomPolicy, didYouMean, type OptionalFlag } from "./policy-schema";
 
 export type { OpName } from "./policy-reasons";
 

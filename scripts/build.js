@@ -70,7 +70,8 @@ async function buildHost() {
   await chmod("dist/cli.js", 0o755);
   // Chunks of earlier builds; only now, so that programs that run meanwhile find theirs as long as they can.
   for (const file of await readdir("dist")) {
-    if (/\.js(\.map)?$/.test(file) && !(`dist/${file}` in metafile.outputs)) await rm(`dist/${file}`);
+    if (/\.js(\.map)?$/.test(file) && !(`dist/${file}` in metafile.outputs))
+      await rm(`dist/${file}`);
   }
 }
 

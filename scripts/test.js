@@ -6,7 +6,7 @@
  *   node scripts/test.js [--only-here] [PART-OF-A-PATH]...
  */
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, chmodSync } from "node:fs";
+import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -81,7 +81,8 @@ async function runAll(title, command, cwd) {
     const seconds = ((Date.now() - began) / 1000).toFixed(1);
     const name = file.replace("build/test/", "");
     console.log(`${failed === 0 ? "ok  " : "FAIL"} ${name}  ${passed}/${total}  ${seconds} s`);
-    for (const line of output.split("\n")) if (/\bskip/i.test(line) && !/^\s*Skipped:/.test(line)) console.log(`       ${line.trim()}`);
+    for (const line of output.split("\n"))
+      if (/\bskip/i.test(line) && !/^\s*Skipped:/.test(line)) console.log(`       ${line.trim()}`);
     if (failed > 0) console.log(`${output.trimEnd()}\n     exit code ${code}, signal ${signal}`);
   }
   return sum;
@@ -89,16 +90,21 @@ async function runAll(title, command, cwd) {
 
 /** A folder with the build that nobody may read: this one, or a copy. */
 function readableFolder() {
-  const test = spawnSync(process.execPath, ["-e", "require('node:fs').accessSync('package.json')"], {
-    uid: NOBODY,
-    gid: NOBODY,
-    stdio: "ignore",
-  });
+  const test = spawnSync(
+    process.execPath,
+    ["-e", "require('node:fs').accessSync('package.json')"],
+    {
+      uid: NOBODY,
+      gid: NOBODY,
+      stdio: "ignore",
+    },
+  );
   if (test.status === 0) return { folder: process.cwd(), remove: () => {} };
   const folder = mkdtempSync(join(tmpdir(), "wasm-uring-test-"));
   chmodSync(folder, 0o755);
   for (const name of NEEDED) {
-    if (existsSync(name)) cpSync(name, join(folder, name), { recursive: true, verbatimSymlinks: true });
+    if (existsSync(name))
+      cpSync(name, join(folder, name), { recursive: true, verbatimSymlinks: true });
   }
   return { folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
@@ -121,7 +127,11 @@ async function runAsNobody() {
   }
 }
 
-const here = await runAll(`as ${process.getuid?.() === 0 ? "root" : "this user"}`, [], process.cwd());
+const here = await runAll(
+  `as ${process.getuid?.() === 0 ? "root" : "this user"}`,
+  [],
+  process.cwd(),
+);
 const nobody = await runAsNobody();
 const passed = here.passed + nobody.passed;
 const failed = here.failed + nobody.failed;

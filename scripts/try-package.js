@@ -28,19 +28,37 @@ console.log(new TextDecoder().decode(result.stdout).trim(), ABI_VERSION, result.
 
 const folder = mkdtempSync(join(tmpdir(), "wasm-uring-package-"));
 const run = (command, ...options) =>
-  execFileSync(command, options, { cwd: folder, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  execFileSync(command, options, {
+    cwd: folder,
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "inherit"],
+  });
 try {
-  const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], { encoding: "utf8" });
+  const packed = execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], {
+    encoding: "utf8",
+  });
   const tarball = packed.trim().split("\n").at(-1);
   writeFileSync(join(folder, "package.json"), JSON.stringify({ private: true, type: "module" }));
   run("npm", "install", "--silent", "--no-audit", "--no-fund", tarball);
   writeFileSync(join(folder, "guest.ts"), GUEST);
   writeFileSync(join(folder, "host.js"), HOST);
-  run("npx", "asc", "guest.ts", "-o", "guest.wasm", "-O3", "--runtime", "stub", "--enable", "threads");
+  run(
+    "npx",
+    "asc",
+    "guest.ts",
+    "-o",
+    "guest.wasm",
+    "-O3",
+    "--runtime",
+    "stub",
+    "--enable",
+    "threads",
+  );
   const byCommand = run("npx", "wasm-uring", "run", "--file", "input=guest.ts", "guest.wasm");
   const byImport = run("node", "host.js");
   console.log(byCommand.trim(), "|", byImport.trim());
-  if (byCommand.trim() !== "read 5" || !/^read 5 1 /.test(byImport)) throw new Error("unexpected output");
+  if (byCommand.trim() !== "read 5" || !/^read 5 1 /.test(byImport))
+    throw new Error("unexpected output");
   console.log("the tarball works");
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -8,7 +8,7 @@ import * as assert from "uvu/assert";
 import { Op, SqeFlag } from "../host/abi";
 import { WasmUringError } from "../host/errors";
 import { nearest } from "../host/nearest";
-import { compilePolicy, parsePolicy, POLICY_NAMES } from "../host/policy";
+import { compilePolicy, POLICY_NAMES, parsePolicy } from "../host/policy";
 import { OP_NAMES, SAFE_OP_NAMES, whyRefused } from "../host/policy-reasons";
 
 const policies = suite("policy");

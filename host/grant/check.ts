@@ -5,8 +5,8 @@
 import * as v from "valibot";
 import { FILE_SLOTS } from "../abi";
 import { nearest } from "../nearest";
-import type { GrantRequest } from "./request";
 import { badGrant } from "./refusal";
+import type { GrantRequest } from "./request";
 
 /** Guests pass names with a length; the bound keeps the host's copy small. */
 export const NAME_BYTES_MAX = 255;

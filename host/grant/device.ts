@@ -3,7 +3,7 @@
  * devices, does the block device carry an integrity profile, how large is it, which alignment does
  * O_DIRECT need on it. Read from sysfs.
  */
-import { readFileSync, existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import type { Refusal } from "./refusal";
 
 const SECTOR_BYTES = 512;

@@ -3,12 +3,12 @@
  * and leaves nothing behind. The embedder's event loop never waits for the guest.
  */
 import { Worker } from "node:worker_threads";
-import { WasmUringError, type ErrorCode, type ErrorDetail } from "../errors";
+import { type ErrorCode, type ErrorDetail, WasmUringError } from "../errors";
 import { loadSyscalls } from "../ffi";
 import type { OpenedGrants } from "../grant";
 import { Control, WorkerState } from "../ring/control";
-import { closeRingGently } from "../ring/mapped/close";
 import type { EngineStats, RingPlan } from "../ring/engine";
+import { closeRingGently } from "../ring/mapped/close";
 import type { InputChoice, OutputChoice } from "../wasi";
 import type { GuestModule } from "./module";
 import type { GuestResult, Outcome, RingReport } from "./options";

@@ -2,10 +2,11 @@
  * What an embedder says when it makes a guest, and what it gets back when the guest ended. Types only; the checks are
  * in `create.ts`.
  */
-import type { EngineName, EngineStats, RingLayout, SqpollOptions } from "../ring/engine";
+
+import type { WasmUringError } from "../errors";
 import type { GrantRequest } from "../grant/request";
 import type { PolicyOption } from "../policy";
-import type { WasmUringError } from "../errors";
+import type { EngineName, EngineStats, RingLayout, SqpollOptions } from "../ring/engine";
 
 /** Where one of the guest's standard streams goes. */
 export type OutputOption = "inherit" | "capture" | "ignore";

@@ -2,8 +2,9 @@
  * The guest's side of a run, on its own worker thread (the talk's vCPU): builds the imports, instantiates the module,
  * runs `_start`, tears the ring down in order and says how it ended.
  */
-import { loadSyscalls } from "../ffi";
+
 import { WasmUringError } from "../errors";
+import { loadSyscalls } from "../ffi";
 import { GuestMemory } from "../memory/guest-memory";
 import { Control, WorkerState } from "../ring/control";
 import { createAbort, createStdio, createWasi, pollBy } from "../wasi";

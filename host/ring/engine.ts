@@ -3,10 +3,11 @@
  * SQEs onto a ring of its own) and `emulated` (the host performs the I/O) are siblings behind this interface, started
  * by `setupRing`, which walks the ladder of design D2.
  */
-import type { GuestMemory } from "../memory/guest-memory";
+
 import type { Syscalls } from "../ffi/syscalls";
-import type { CompiledPolicy } from "../policy";
 import type { GrantSlot } from "../grant/slot";
+import type { GuestMemory } from "../memory/guest-memory";
+import type { CompiledPolicy } from "../policy";
 
 export type EngineName = "mapped" | "mirrored" | "emulated";
 

@@ -5,10 +5,10 @@
  */
 import {
   AsyncCancel,
-  FilesUpdate,
   FILE_SLOTS,
-  Op,
+  FilesUpdate,
   OP_SUPPORTED,
+  Op,
   Probe,
   ProbeOp,
   Register,
@@ -134,7 +134,7 @@ export function registerEventfd(syscalls: Syscalls, ringFd: number, eventFd: num
     throw fail(`registering eventfd ${eventFd}`, -result, "the descriptor is not an eventfd");
 }
 
-/** Caps the bounded and unbounded io-wq workers (5.15); an older kernel is told of, not failed on. */
+/** Caps the bounded and unbounded io-wq workers (5.15). */
 export function capIoWorkers(
   syscalls: Syscalls,
   ringFd: number,
@@ -159,6 +159,15 @@ export function registerRestrictions(
 export function enableRing(syscalls: Syscalls, ringFd: number): void {
   const result = syscalls.ioUringRegister(ringFd, Register.ENABLE_RINGS, null, 0);
   if (result < 0) throw fail("enabling the ring", -result, "the ring was not created disabled");
+}
+
+/**
+ * Gives the arena's pages back at once. Closing does so too, but later, in a worker of the kernel: until then they
+ * count against RLIMIT_MEMLOCK, and the next guest of this user may find no room. Before 6.13 the call waits for
+ * what uses the buffer, so cancel first.
+ */
+export function unregisterBuffers(syscalls: Syscalls, ringFd: number): void {
+  syscalls.ioUringRegister(ringFd, Register.UNREGISTER_BUFFERS, null, 0);
 }
 
 /**

@@ -44,7 +44,7 @@ function claimTarget(syscalls: Syscalls, target: bigint, length: number): void {
 }
 
 function claimError(target: bigint, length: number, errno: number): WasmUringError {
-  return new WasmUringError("ERR_SETUP", {
+  return new WasmUringError("ERR_ENGINE_UNAVAILABLE", {
     what: `reserving the guest address 0x${target.toString(16)}, ${length} bytes, for the arena`,
     why: errnoName(errno),
     likelyCause:
@@ -59,7 +59,8 @@ function claimError(target: bigint, length: number, errno: number): WasmUringErr
  * Registers [address, address + length) as the ring's one fixed buffer, known to the kernel by its guest address.
  * On failure the pages are back where they were.
  *
- * @throws WasmUringError ERR_MEMLOCK when the pages may not be pinned, ERR_SETUP otherwise
+ * @throws WasmUringError ERR_MEMLOCK when the pages may not be pinned, ERR_ENGINE_UNAVAILABLE when they cannot be moved
+ *   (another engine needs no move), ERR_SETUP otherwise
  */
 export function registerArena(
   syscalls: Syscalls,
@@ -79,7 +80,7 @@ export function registerArena(
   );
   if (moved !== target) {
     syscalls.munmap(target, length);
-    throw new WasmUringError("ERR_SETUP", {
+    throw new WasmUringError("ERR_ENGINE_UNAVAILABLE", {
       what: `moving the arena of ${length} bytes to its guest address 0x${target.toString(16)}`,
       why: errnoName(Number(-moved)),
       likelyCause:

@@ -15,8 +15,8 @@ import { loadSyscalls } from "../../host/ffi/load";
 import { deviceNumber, refuseBlockDevice, refuseCharacterDevice } from "../../host/grant/device";
 import { refusedFileSystem } from "../../host/grant/filesystems";
 import { openGrants } from "../../host/grant/open";
-import type { GrantRequest } from "../../host/grant/request";
 import { hasReadIterator } from "../../host/grant/read-iterator";
+import type { GrantRequest } from "../../host/grant/request";
 
 const refused = suite("grant/refused");
 

@@ -10,8 +10,8 @@ import { linuxSyscalls } from "../../host/ffi";
 import type { EngineContext, RingEngine } from "../../host/ring/engine";
 import { startMirrored } from "../../host/ring/mirrored/engine";
 import { conformance } from "./conformance";
-import { refusal } from "./refusal";
 import { Files, GuestDriver, type SqeFields } from "./guest-driver";
+import { refusal } from "./refusal";
 
 const test = suite("ring/mirrored");
 

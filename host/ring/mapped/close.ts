@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Errno } from "../../abi";
 import type { Syscalls } from "../../ffi/syscalls";
-import { cancelAll } from "../register";
+import { cancelAll, unregisterBuffers } from "../register";
 
 /** How long a teardown waits for what cannot be cancelled. */
 const CANCEL_TIMEOUT_MS = 5000;
@@ -29,7 +29,11 @@ export function closeRing(syscalls: Syscalls, ringFd: number): void {
   const end = performance.now() + CANCEL_TIMEOUT_MS;
   for (let first = true; ; first = false) {
     const leftMs = Math.ceil(end - performance.now());
-    if (leftMs <= 0 || !mayBeInFlight(cancelAll(syscalls, ringFd, leftMs))) break;
+    if (leftMs <= 0) break;
+    if (!mayBeInFlight(cancelAll(syscalls, ringFd, leftMs))) {
+      unregisterBuffers(syscalls, ringFd);
+      break;
+    }
     // What completes on this thread did so when the call returned; the rest gets a moment.
     if (!first) Atomics.wait(pauseWord, 0, 0, PAUSE_MS);
   }

@@ -5,8 +5,8 @@
 import { CqOffset, Errno, Feature, MmapOffset, Params, SetupFlag, SqOffset } from "../../abi";
 import { errnoName, WasmUringError } from "../../errors";
 import type { Syscalls } from "../../ffi/syscalls";
-import { memlockError } from "../relocate";
 import type { CheckedRequest, SqpollOptions } from "../engine";
+import { memlockError } from "../relocate";
 
 export type Placement = "NO_MMAP" | "MAP_FIXED";
 

@@ -76,7 +76,7 @@ export class MappedEngine implements RingEngine {
     if (this.#words.length === 0) this.#refresh();
     // More than the ring holds is a lie; as a count of SQEs handed over it would read as an errno.
     const { sqEntries } = this.layout;
-    const count = toSubmit >>> 0 < sqEntries ? toSubmit >>> 0 : sqEntries;
+    const count = Math.min(toSubmit >>> 0, sqEntries);
     const wanted = minComplete >>> 0;
     if (wanted === 0) {
       // The kernel thread submits; a call is needed only to wake it or to flush overflow.
@@ -85,7 +85,7 @@ export class MappedEngine implements RingEngine {
       if (result > 0) this.#submitted += result;
       return result;
     }
-    const minimum = wanted > this.layout.cqEntries ? this.layout.cqEntries : wanted;
+    const minimum = Math.min(wanted, this.layout.cqEntries);
     if (count === 0 || !this.#expectInline())
       return this.#submitAndWait(count, minimum, flags, timeoutUs);
     const result = this.#enter.submit(count, flags & ~EnterFlag.GETEVENTS);

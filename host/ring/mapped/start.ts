@@ -3,6 +3,7 @@
  * undone when a step fails.
  */
 import { CqOffset, Params, RingMode, SetupFlag, SqOffset } from "../../abi";
+import { confine } from "../confine";
 import type { CheckedRequest, EngineContext, RingLayout } from "../engine";
 import {
   capIoWorkers,
@@ -12,9 +13,8 @@ import {
   unregisterRingFd,
 } from "../register";
 import { registerArena } from "../relocate";
-import { confine } from "../confine";
-import { createKernelRing, type KernelRing, type Placement, unmapRing } from "./create";
 import { closeRing } from "./close";
+import { createKernelRing, type KernelRing, type Placement, unmapRing } from "./create";
 import { MappedEngine } from "./engine";
 import { findPollThread, waitForPollThread } from "./poll-thread";
 import { selfTest } from "./self-test";
