@@ -3,9 +3,10 @@
  * build/{test,examples,bench}/ (bundled programs). `node scripts/build.js [host|guests|programs]...`; all by default.
  */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { chmod, copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { build } from "esbuild";
 
@@ -75,17 +76,42 @@ async function buildHost() {
   }
 }
 
-/** Declarations, with the file extensions that Node's own resolution asks for in relative imports. */
+/** `WebAssembly` is in TypeScript's DOM library alone, which a program for Node need not load; merges with it. */
+const WEBASSEMBLY_TYPES = `declare namespace WebAssembly {
+  interface Memory {}
+  interface Module {}
+}
+`;
+
+/** A relative import as Node resolves it: with the file's extension, a folder by its index. */
+function withExtension(file, path) {
+  const target = join(dirname(file), path);
+  return existsSync(`${target}.d.ts`) ? `${path}.js` : `${path}/index.js`;
+}
+
+/**
+ * Declarations that hold under NodeNext and isolatedModules: whole file names in imports, and enums that are not
+ * constant, because dist/abi.js has them as objects.
+ */
 async function buildTypes() {
+  await rm("dist/types", { recursive: true, force: true });
   await run("node", [
     "node_modules/typescript/bin/tsc",
     ...["--noEmit", "false", "--emitDeclarationOnly", "--declaration", "--outDir", "dist/types"],
     ...["--rootDir", ".", "-p", "tsconfig.build.json"],
   ]);
   for (const file of await list("dist/types", ".d.ts")) {
-    const text = await readFile(file, "utf8");
-    await writeFile(file, text.replace(/(from\s+"|import\(")(\.{1,2}\/[^"]+?)(?=")/g, "$1$2.js"));
+    const text = (await readFile(file, "utf8"))
+      .replace(
+        /(from\s+"|import\(")(\.{1,2}(?:\/[^"]+)?)(?=")/g,
+        (_, start, path) => start + withExtension(file, path),
+      )
+      .replace(/^((?:export )?declare) const enum /gm, "$1 enum ");
+    const types = relative(dirname(file), "dist/types/webassembly.d.ts");
+    const reference = /\bWebAssembly\./.test(text) ? `/// <reference path="${types}" />\n` : "";
+    await writeFile(file, reference + text);
   }
+  await writeFile("dist/types/webassembly.d.ts", WEBASSEMBLY_TYPES);
 }
 
 /** A guest's source is examples/NAME/guest.ts or test/guests/NAME.ts; the binary is build/guests/NAME.wasm. */

@@ -1,11 +1,11 @@
 /**
  * Does the package work for somebody who only installs it? Packs it, installs the tarball in an empty folder, runs the
- * command, imports the host API and the ABI, and compiles a guest against the SDK.
+ * command, imports the host API and the ABI, compiles a guest against the SDK and a host against the types.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
 const GUEST = `
 import { cqeResult, openGrant, prepReadFixed, print, Ring } from "wasm-uring/assembly";
@@ -25,6 +25,31 @@ import { ABI_VERSION } from "wasm-uring/abi";
 const result = await runGuest("guest.wasm", { files: { input: { path: "guest.ts" } }, stdout: "capture" });
 console.log(new TextDecoder().decode(result.stdout).trim(), ABI_VERSION, result.ring?.engine);
 `;
+
+/** What a TypeScript program asks of the types, with nothing skipped. */
+const CONSUMER = `
+import { createGuest, WasmUringError, type GuestOptions, type Outcome } from "wasm-uring";
+import { Errno, Op } from "wasm-uring/abi";
+
+export async function main(options: GuestOptions): Promise<Outcome> {
+  await using guest = await createGuest("guest.wasm", options);
+  const { outcome, ring } = await guest.run();
+  if (outcome.kind === "host-failure" && outcome.error instanceof WasmUringError) throw outcome.error;
+  console.log(ring?.layout.sqEntries, Op.READ_FIXED, Errno[1]);
+  return outcome;
+}
+`;
+const COMPILER_OPTIONS = {
+  target: "ES2022",
+  lib: ["ES2023"],
+  module: "NodeNext",
+  strict: true,
+  skipLibCheck: false,
+  isolatedModules: true,
+  noEmit: true,
+  types: ["node"],
+  typeRoots: [resolve("node_modules/@types")],
+};
 
 const folder = mkdtempSync(join(tmpdir(), "wasm-uring-package-"));
 const run = (command, ...options) =>
@@ -59,6 +84,10 @@ try {
   console.log(byCommand.trim(), "|", byImport.trim());
   if (byCommand.trim() !== "read 5" || !/^read 5 1 /.test(byImport))
     throw new Error("unexpected output");
+  writeFileSync(join(folder, "consumer.ts"), CONSUMER);
+  const project = { compilerOptions: COMPILER_OPTIONS, include: ["consumer.ts"] };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project));
+  execFileSync("node", ["node_modules/typescript/bin/tsc", "-p", folder], { stdio: "inherit" });
   console.log("the tarball works");
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -46,6 +46,11 @@ export class Load {
   /** Operations that moved fewer bytes than asked. */
   shorts: u64 = 0;
 
+  private measuring: bool = false;
+  private startNs: u64 = 0;
+  private endNs: u64 = 0;
+  private batches: u64 = 0;
+  private untilStamp: u32 = 1;
   private offsets: Offsets;
   private buffers: usize;
   private stamps: usize;
@@ -69,66 +74,81 @@ export class Load {
   }
 
   run(): void {
-    const ring = this.ring;
-    let measuring = this.options.rampNs == 0;
-    let start = this.begin();
-    let end = start + (measuring ? this.options.runtimeNs : this.options.rampNs);
+    this.begin();
+    this.measuring = this.options.rampNs == 0;
+    this.endNs = this.startNs + (this.measuring ? this.options.runtimeNs : this.options.rampNs);
     for (let index: u32 = 0; index < this.options.iodepth; index++) {
       this.start(index);
-      store<u64>(this.stamps + (<usize>index << 3), start);
+      store<u64>(this.stamps + (<usize>index << 3), this.startNs);
     }
-    let batches: u64 = 0;
-    let untilStamp: u32 = 1;
-    for (;;) {
-      if (!this.handOver()) break;
-      const ready = ring.cqReady();
-      batches++;
-      let now: u64 = 0;
-      let stamp: u64 = 0;
-      if (--untilStamp == 0) {
-        now = stamp = monotonicNs();
-        if (now >= end) {
-          if (measuring) break;
-          measuring = true;
-          now = stamp = start = this.begin();
-          end = start + this.options.runtimeNs;
-          batches = 0;
-        }
-        untilStamp = stride(now - start, batches);
-      }
-      for (let index: u32 = 0; index < ready; index++) {
-        const cqe = ring.cqeAt(index);
-        const slot = <u32>cqeUserData(cqe);
-        const stampAt = this.stamps + (<usize>slot << 3);
-        const stamped = load<u64>(stampAt);
-        if (stamped != 0) {
-          if (now == 0) now = monotonicNs();
-          this.histogram.add(now - stamped);
-        }
-        store<u64>(stampAt, stamp);
-        const result = cqeResult(cqe);
-        if (result != <i32>this.bs) this.note(result);
-        this.start(slot);
-      }
-      ring.advance(ready);
-      this.ios += ready;
+    this.untilStamp = 1;
+    while (this.handOver()) {
+      if (!this.batch()) break;
     }
-    this.elapsedNs = monotonicNs() - start;
+    this.elapsedNs = monotonicNs() - this.startNs;
     this.cpuNs = processCpuNs() - this.cpuNs;
-    this.calls = ring.enterCalls - this.calls;
+    this.calls = this.ring.enterCalls - this.calls;
     this.bytes += this.ios * this.bs;
     this.drain();
   }
 
-  /** Everything counts from here. Returns the time. */
-  private begin(): u64 {
+  /**
+   * One batch; false when time is up. A function of its own, called over and over: V8 compiles wasm quickly first and
+   * well later, and puts the better code in place at the next call, never in a loop that is already running.
+   */
+  private batch(): bool {
+    const ring = this.ring;
+    const ready = ring.cqReady();
+    this.batches++;
+    let stamp: u64 = 0;
+    if (--this.untilStamp == 0) {
+      stamp = this.lookAtClock();
+      if (stamp == 0) return false;
+    }
+    let now = stamp;
+    for (let index: u32 = 0; index < ready; index++) {
+      const cqe = ring.cqeAt(index);
+      const slot = <u32>cqeUserData(cqe);
+      const stampAt = this.stamps + (<usize>slot << 3);
+      const stamped = load<u64>(stampAt);
+      if (stamped != 0) {
+        if (now == 0) now = monotonicNs();
+        this.histogram.add(now - stamped);
+      }
+      store<u64>(stampAt, stamp);
+      const result = cqeResult(cqe);
+      if (result != <i32>this.bs) this.note(result);
+      this.start(slot);
+    }
+    ring.advance(ready);
+    this.ios += ready;
+    return true;
+  }
+
+  /** The time, which becomes the stamp of what is prepared next; 0 when it is up. Begins to measure after the ramp. */
+  private lookAtClock(): u64 {
+    let now = monotonicNs();
+    if (now >= this.endNs) {
+      if (this.measuring) return 0;
+      this.measuring = true;
+      this.begin();
+      now = this.startNs;
+      this.endNs = now + this.options.runtimeNs;
+      this.batches = 0;
+    }
+    this.untilStamp = stride(now - this.startNs, this.batches);
+    return now;
+  }
+
+  /** Everything counts from here. */
+  private begin(): void {
     this.histogram.clear();
     this.ios = 0;
     this.bytes = 0;
     this.shorts = 0;
     this.calls = this.ring.enterCalls;
     this.cpuNs = processCpuNs();
-    return monotonicNs();
+    this.startNs = monotonicNs();
   }
 
   /** Prepares the next operation of this slot. */

@@ -57,7 +57,7 @@ function makeLinuxSyscalls(): Syscalls {
 
   const setup = number("int syscall(int nr, uint32_t entries, void *params)");
   const enter = number(
-    "int syscall(int nr, int fd, uint32_t submit, uint32_t complete, uint32_t flags, uintptr_t arg, int size)",
+    "int syscall(int nr, int fd, uint32_t submit, uint32_t complete, uint32_t flags, uintptr_t arg, size_t size)",
   );
   const submit = number(
     "int syscall(int nr, int fd, uint32_t submit, uint32_t complete, uint32_t flags)",

@@ -14,7 +14,7 @@ export interface Syscalls {
     count: number,
   ): number;
   /**
-   * io_uring_enter(2). The hot path: `argumentAddress` is a plain number (user addresses are below 2^47) so that no
+   * io_uring_enter(2). The hot path: `argumentAddress` is a plain number (user addresses are below 2^48) so that no
    * bigint is made per call; 0 means NULL.
    */
   ioUringEnter(
