@@ -65,7 +65,8 @@ export class Ring {
     const sqesLength = alignUp(sqesBytes(entries), page);
     const arenaLength = alignUp(arenaBytes, page);
     // One block, never freed while the ring lives: the kernel has its pages pinned.
-    const block = alignUp(heap.alloc(ringLength + sqesLength + arenaLength + page), page);
+    const allocated = heap.alloc(ringLength + sqesLength + arenaLength + page);
+    const block = alignUp(allocated, page);
 
     memory.fill(scratch, 0, SetupRequest.SIZE);
     store<u32>(scratch, ABI_VERSION, SetupRequest.ABI_VERSION);
@@ -81,6 +82,8 @@ export class Ring {
     if (result == 0) {
       this.arena = new Arena(block + ringLength + sqesLength, <u32>arenaLength);
       this.adopt(scratch);
+    } else {
+      heap.free(allocated);
     }
     heap.free(scratch);
     return result;
@@ -254,7 +257,7 @@ export class Ring {
 
   /** Has what is complete posted, without waiting. Returns completions that can be taken, or a negated errno. */
   collect(): i32 {
-    if (this.isPolled) return <i32>this.cqReady();
+    if (this.isPolled && !this.hasOverflow()) return <i32>this.cqReady();
     const result = this.flushOverflow();
     return result < 0 ? result : <i32>this.cqReady();
   }

@@ -85,7 +85,7 @@ export class SequentialReader {
     this.current = this.current + 1 == this.depth ? 0 : this.current + 1;
     const block = this.at(this.current);
     while (block.arrived < block.wanted) {
-      if (!this.reap()) return false;
+      if (this.error != 0 || !this.reap()) return false;
     }
     this.block = this.bufferOf(this.current);
     this.length = block.wanted;
@@ -120,7 +120,11 @@ export class SequentialReader {
     let sqe = this.ring.getSqe();
     while (sqe == 0) {
       // The kernel posts completions of a batch before it gives the batch's SQEs back.
-      this.ring.submit();
+      const submitted = this.ring.submit();
+      if (submitted < 0) {
+        this.fail(submitted);
+        return;
+      }
       sqe = this.ring.getSqe();
     }
     // O_DIRECT reads whole units, and so beyond the end of the file.

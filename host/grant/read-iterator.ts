@@ -9,13 +9,15 @@ import { Errno, GrantKind, Rwf } from "../abi";
 import type { Syscalls } from "../ffi/syscalls";
 import { filesOf } from "./files";
 
+/** Kept alive by the module: the call has only its address. */
+const byte = new Uint8Array(1);
+
 /**
  * preadv2 with a flag is refused with EOPNOTSUPP for a file without ->read_iter, before anything is
  * read. One byte is asked for: a timer refuses that with EINVAL and keeps its count, and so does a
  * file opened with O_DIRECT.
  */
 function readsWithFlag(syscalls: Syscalls, fd: number, offset: number): boolean {
-  const byte = new Uint8Array(1);
   return syscalls.preadv2(fd, syscalls.addressOf(byte), 1, offset, Rwf.DSYNC) !== -Errno.EOPNOTSUPP;
 }
 

@@ -27,11 +27,12 @@ const ENGINES = ["auto", "mapped", "mirrored", "emulated"] as const;
 /** setTimeout's largest delay. */
 const DEADLINE_MS_MAX = 2 ** 31 - 1;
 
-const PROVIDED: Readonly<Record<string, ReadonlySet<string>>> = {
-  uring: new Set(["query", "grant", "setup", "enter"]),
-  wasi_snapshot_preview1: new Set(wasiFunctionNames()),
-  env: new Set(["abort", "seed"]),
-};
+/** A Map: a module may be called "constructor". */
+const PROVIDED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
+  ["uring", new Set(["query", "grant", "setup", "enter"])],
+  ["wasi_snapshot_preview1", new Set(wasiFunctionNames())],
+  ["env", new Set(["abort", "seed"])],
+]);
 
 function badOption(what: string, why: string, whatToDo: string): WasmUringError {
   return new WasmUringError("ERR_BAD_OPTION", { what, why, whatToDo });

@@ -33,7 +33,7 @@ export interface PreparedGuest {
 /** How long a guest that is to end may take to unwind through its next import before its thread is ended. */
 const GRACE_MS = 150;
 /** How long a worker may take over a set-up or its own ordered teardown before its thread is ended all the same. */
-const CLEANING_MS = 6000;
+const CLEANING_MS = 10_000;
 
 const EXIT_CODES = { trap: 134, deadline: 124, aborted: 130, "host-failure": 2 } as const;
 
@@ -97,8 +97,11 @@ export class Guest implements AsyncDisposable {
   async close(): Promise<void> {
     this.#closed = true;
     if (this.#worker !== null) this.#end({ kind: "aborted", reason: "closed" });
-    await this.#exited;
-    this.#prepared.grants.close();
+    try {
+      await this.#exited;
+    } finally {
+      this.#prepared.grants.close();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -169,6 +172,7 @@ export class Guest implements AsyncDisposable {
       stderr,
       outputLimitBytes,
       control: this.#control.shared,
+      captureTails: this.#output.tails,
     };
     // Nothing of the embedder's environment or options reaches the thread.
     return new Worker(new URL("./worker.cjs", import.meta.url), {
@@ -202,11 +206,22 @@ export class Guest implements AsyncDisposable {
     const terminate = () => {
       const worker = this.#worker;
       if (worker === null) return;
-      const busy = this.#control.state >= WorkerState.SETTING_UP && Date.now() < deadline;
-      if (busy) this.#graceTimer = setTimeout(terminate, GRACE_MS);
-      else void worker.terminate();
+      if (this.#mayTerminate() || Date.now() >= deadline) void worker.terminate();
+      else this.#graceTimer = setTimeout(terminate, GRACE_MS);
     };
+    clearTimeout(this.#graceTimer);
     this.#graceTimer = setTimeout(terminate, GRACE_MS);
+  }
+
+  /** From ENDING on the worker begins neither a set-up nor a teardown. */
+  #mayTerminate(): boolean {
+    const control = this.#control;
+    return (
+      control.advance(WorkerState.RUNNING, WorkerState.ENDING) ||
+      control.advance(WorkerState.STARTING, WorkerState.ENDING) ||
+      control.advance(WorkerState.DONE, WorkerState.ENDING) ||
+      control.state === WorkerState.ENDING
+    );
   }
 
   /** The worker closes its own ring unless it was ended; then it is done here, without blocking the event loop. */

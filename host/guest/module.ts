@@ -198,12 +198,12 @@ export async function compileGuest(
 export function checkInterface(
   guest: GuestModule,
   what: string,
-  provided: Readonly<Record<string, ReadonlySet<string>>>,
+  provided: ReadonlyMap<string, ReadonlySet<string>>,
 ): void {
   const unknown = WebAssembly.Module.imports(guest.module)
     .filter((entry) => entry.kind !== "memory")
     .filter(
-      (entry) => entry.kind !== "function" || provided[entry.module]?.has(entry.name) !== true,
+      (entry) => entry.kind !== "function" || provided.get(entry.module)?.has(entry.name) !== true,
     )
     .map((entry) => `${entry.module}.${entry.name}`);
   if (unknown.length > 0) {
@@ -213,8 +213,14 @@ export function checkInterface(
     throw badModule(
       what,
       `imports what this host does not offer: ${shown}`,
-      `offered are ${Object.keys(provided).join(", ")}; see docs/abi.md`,
+      `offered are ${[...provided.keys()].join(", ")}; see docs/abi.md`,
     );
+  }
+  const memories = WebAssembly.Module.imports(guest.module).filter(({ kind }) => kind === "memory");
+  if (memories.length > 1) throw badModule(what, "imports more than one memory");
+  const taken = memories.find((entry) => provided.get(entry.module)?.has(entry.name) === true);
+  if (taken !== undefined) {
+    throw badModule(what, `imports a memory as ${taken.module}.${taken.name}, which is a function`);
   }
   const exports = WebAssembly.Module.exports(guest.module);
   if (!exports.some((entry) => entry.name === "_start" && entry.kind === "function")) {

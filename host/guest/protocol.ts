@@ -16,6 +16,8 @@ export interface WorkerStart {
   stderr: OutputChoice;
   outputLimitBytes: number;
   control: SharedArrayBuffer;
+  /** Shared memory where captured output is gathered, by descriptor. */
+  captureTails: Readonly<Record<1 | 2, SharedArrayBuffer>>;
 }
 
 /** How the guest's own code ended; deadline and abort are known to the embedder's thread alone. */

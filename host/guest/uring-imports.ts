@@ -16,6 +16,8 @@ import type { RingReport } from "./options";
 export class GuestStopped extends Error {}
 
 const NAME_BYTES_MAX = 255;
+/** A guest can be refused in a loop; its owner is told of the first few. */
+const REFUSALS_MAX = 16;
 
 export interface UringOptions {
   memory: () => GuestMemory;
@@ -37,6 +39,7 @@ export class UringImports {
   engine: RingEngine | null = null;
   readonly #options: UringOptions;
   readonly #pageBytes: number;
+  #refusals = 0;
 
   constructor(options: UringOptions) {
     this.#options = options;
@@ -52,7 +55,8 @@ export class UringImports {
       enter: (toSubmit = 0, minComplete = 0, flags = 0, timeoutUs = 0) => {
         const { engine } = this;
         if (engine === null) return -Errno.EBADF;
-        const result = engine.enter(toSubmit, minComplete, flags, timeoutUs);
+        // The module's own declaration chose the types: a float would pass as it is.
+        const result = engine.enter(toSubmit >>> 0, minComplete >>> 0, flags | 0, timeoutUs | 0);
         if (result === -Errno.EINTR && control.stopped()) throw new GuestStopped();
         return result;
       },
@@ -98,26 +102,31 @@ export class UringImports {
    */
   #setupUndisturbed(offset: number): number {
     const { control } = this.#options;
-    control.state = WorkerState.SETTING_UP;
+    if (control.stopped() || !control.advance(WorkerState.RUNNING, WorkerState.SETTING_UP)) {
+      throw new GuestStopped();
+    }
     try {
-      if (control.stopped()) throw new GuestStopped();
       return this.#setup(offset);
     } finally {
-      control.state = WorkerState.RUNNING;
+      control.advance(WorkerState.SETTING_UP, WorkerState.RUNNING);
     }
+  }
+
+  #refuse(reason: string): void {
+    if (this.#refusals++ < REFUSALS_MAX) this.#options.onRefusal(reason);
   }
 
   #setup(offset: number): number {
     const { plan, syscalls, syscallsReason, control } = this.#options;
     if (this.engine !== null) {
-      this.#options.onRefusal("uring.setup was called a second time: a guest has one ring");
+      this.#refuse("uring.setup was called a second time: a guest has one ring");
       return -Errno.EBUSY;
     }
     const started = performance.now();
     const memory = this.#options.memory();
     const request = checkRequest(memory, offset, plan, this.#pageBytes);
     if ("errno" in request) {
-      this.#options.onRefusal(`uring.setup was refused: ${request.reason}`);
+      this.#refuse(`uring.setup was refused: ${request.reason}`);
       return -request.errno;
     }
     const setup = setupRing({ memory, syscalls, syscallsReason, request, plan, stop: control });

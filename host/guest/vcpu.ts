@@ -8,6 +8,7 @@ import { loadSyscalls } from "../ffi";
 import { GuestMemory } from "../memory/guest-memory";
 import { Control, WorkerState } from "../ring/control";
 import { createAbort, createStdio, createWasi, pollBy } from "../wasi";
+import { CaptureTail } from "./output";
 import type { WorkerEnd, WorkerMessage, WorkerStart } from "./protocol";
 import { GuestStopped, UringImports } from "./uring-imports";
 
@@ -21,30 +22,47 @@ class GuestExit extends Error {
   }
 }
 
-/** V8's stack overflow inside wasm is a RangeError; anything the guest throws itself is a WebAssembly.Exception. */
-function describeEnd(error: unknown): WorkerEnd {
-  if (error instanceof GuestExit) return { kind: "exit", exitCode: error.exitCode };
-  if (error instanceof GuestStopped) return { kind: "stopped" };
-  if (error instanceof WebAssembly.RuntimeError) return { kind: "trap", message: error.message };
-  // A value that the module's own declaration of an import gave a wrong type: an i64 where a number is expected.
-  if (error instanceof TypeError) return { kind: "trap", message: error.message };
-  if (error instanceof RangeError) return { kind: "trap", message: error.message };
-  if (error instanceof WebAssembly.Exception)
-    return { kind: "trap", message: "uncaught exception" };
-  const failure =
-    error instanceof WasmUringError
-      ? error
-      : new WasmUringError("ERR_WORKER", {
-          what: "running the guest",
-          why: error instanceof Error ? error.message : String(error),
-          likelyCause: "a defect of wasm-uring",
-          whatToDo: "report it",
-        });
-  const { code, message, detail } = failure;
+/** What instantiation refuses although the imports' names were right: the module is at fault, not this library. */
+function linkError(error: Error): WasmUringError {
+  return new WasmUringError("ERR_BAD_MODULE", {
+    what: "instantiating the guest",
+    why: error.message,
+    whatToDo: "see docs/abi.md for the types of what it imports",
+  });
+}
+
+function defect(error: unknown): WasmUringError {
+  return new WasmUringError("ERR_WORKER", {
+    what: "running the guest",
+    why: error instanceof Error ? error.message : String(error),
+    likelyCause: "a defect of wasm-uring",
+    whatToDo: "report it",
+  });
+}
+
+function hostFailure({ code, message, detail }: WasmUringError): WorkerEnd {
   return {
     kind: "host-failure",
     error: { code, message, detail: { ...detail, cause: undefined } },
   };
+}
+
+/**
+ * V8's stack overflow inside wasm is a RangeError, a value that the module's own declaration of an import gave a wrong
+ * type a TypeError; anything the guest throws itself is a WebAssembly.Exception.
+ */
+function describeEnd(error: unknown): WorkerEnd {
+  if (error instanceof GuestExit) return { kind: "exit", exitCode: error.exitCode };
+  if (error instanceof GuestStopped) return { kind: "stopped" };
+  const trapped =
+    error instanceof WebAssembly.RuntimeError ||
+    error instanceof TypeError ||
+    error instanceof RangeError;
+  if (trapped) return { kind: "trap", message: error.message };
+  if (error instanceof WebAssembly.Exception)
+    return { kind: "trap", message: "uncaught exception" };
+  if (error instanceof WebAssembly.LinkError) return hostFailure(linkError(error));
+  return hostFailure(error instanceof WasmUringError ? error : defect(error));
 }
 
 /** What AssemblyScript's own loader gives as the seed of Math.random. */
@@ -55,6 +73,7 @@ export class Vcpu {
   readonly #post: (message: WorkerMessage) => void;
   readonly #control: Control;
   readonly #uring: UringImports;
+  readonly #captured: Record<1 | 2, CaptureTail>;
   #memory: GuestMemory | null = null;
 
   constructor(start: WorkerStart, post: (message: WorkerMessage) => void) {
@@ -62,6 +81,9 @@ export class Vcpu {
     this.#start = start;
     this.#post = post;
     this.#control = new Control(start.control);
+    const tail = (fd: 1 | 2) =>
+      new CaptureTail(start.captureTails[fd], (bytes) => post({ type: "output", fd, bytes }));
+    this.#captured = { 1: tail(1), 2: tail(2) };
     this.#uring = new UringImports({
       memory: () => this.#guestMemory(),
       syscalls,
@@ -74,15 +96,16 @@ export class Vcpu {
   }
 
   run(): void {
-    this.#control.state = WorkerState.RUNNING;
+    if (!this.#control.advance(WorkerState.STARTING, WorkerState.RUNNING)) return;
     this.#post({ type: "started" });
     const began = performance.now();
     const end = this.#runGuest();
     const elapsedMs = performance.now() - began;
-    this.#control.state = WorkerState.CLEANING;
+    // Not when the embedder is ending the thread: then the ring is closed there.
+    if (!this.#control.advance(WorkerState.RUNNING, WorkerState.CLEANING)) return;
     const stats = this.#uring.engine?.stats() ?? null;
     this.#closeRing();
-    this.#control.state = WorkerState.DONE;
+    this.#control.advance(WorkerState.CLEANING, WorkerState.DONE);
     this.#post({ type: "ended", end, stats, elapsedMs });
   }
 
@@ -131,7 +154,7 @@ export class Vcpu {
       stdout,
       stderr,
       limitBytes: outputLimitBytes,
-      capture: (fd, bytes) => this.#post({ type: "output", fd, bytes }),
+      capture: (fd, bytes) => this.#captured[fd].append(bytes),
       stopped,
       poll: syscalls === null ? null : pollBy(syscalls),
     });

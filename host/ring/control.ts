@@ -18,8 +18,10 @@ const enum Word {
 }
 
 /**
- * What the worker is at. From SETTING_UP on it holds things half-made or half-closed (pages moved to their guest
- * address, a ring that nobody knows of): its thread must not be ended then, and the time is bounded.
+ * What the worker is at. While SETTING_UP and CLEANING it holds things half-made or half-closed (pages moved to
+ * their guest address, a ring that nobody knows of): its thread must not be ended then, and the time is bounded.
+ * Every step is a compare-and-exchange, so that worker and embedder agree who of them goes on: once ENDING, the
+ * worker starts neither.
  */
 export const enum WorkerState {
   STARTING = 0,
@@ -27,6 +29,8 @@ export const enum WorkerState {
   SETTING_UP = 2,
   CLEANING = 3,
   DONE = 4,
+  /** The embedder is about to end the thread. */
+  ENDING = 5,
 }
 
 export class Control implements StopSignal {
@@ -73,8 +77,9 @@ export class Control implements StopSignal {
     return Atomics.exchange(this.#words, Word.RING_FD, 0) - 1;
   }
 
-  set state(state: WorkerState) {
-    Atomics.store(this.#words, Word.STATE, state);
+  /** Takes a step that only one side may take; false when the state is another by now. */
+  advance(from: WorkerState, to: WorkerState): boolean {
+    return Atomics.compareExchange(this.#words, Word.STATE, from, to) === from;
   }
 
   get state(): WorkerState {

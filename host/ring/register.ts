@@ -60,10 +60,12 @@ export function updateFile(
   fd: number,
   name: string,
 ): void {
-  const descriptors = new Int32Array([fd]);
-  const update = new DataView(new ArrayBuffer(FilesUpdate.SIZE));
+  // The descriptor lies behind the structure in the one buffer that the call itself keeps alive.
+  const update = new DataView(new ArrayBuffer(FilesUpdate.SIZE + 4));
+  update.setInt32(FilesUpdate.SIZE, fd, true);
   update.setUint32(FilesUpdate.OFFSET, slot, true);
-  update.setBigUint64(FilesUpdate.FDS, syscalls.addressOf(descriptors), true);
+  const address = syscalls.addressOf(update) + BigInt(FilesUpdate.SIZE);
+  update.setBigUint64(FilesUpdate.FDS, address, true);
   const bytes = new Uint8Array(update.buffer);
   const done = syscalls.ioUringRegister(ringFd, Register.FILES_UPDATE, bytes, 1);
   if (done !== 1) {

@@ -50,7 +50,7 @@ export interface RestrictionList {
  * Register calls cannot be probed without being made; each is taken as known when an opcode of the
  * same or a later release is.
  *
- * @throws WasmUringError ERR_BAD_POLICY when the kernel knows none of the policy's opcodes: a list
+ * @throws WasmUringError ERR_ENGINE_UNAVAILABLE when the kernel knows none of the policy's opcodes: a list
  * without an opcode
  *   leaves every SQE unrestricted from kernel 7.0 on
  */
@@ -62,7 +62,7 @@ export function restrictionsOf(
   const missing = policy.opcodes.filter((opcode) => !known.has(opcode));
   if (opcodes.length === 0) {
     const names = missing.map((opcode) => Op[opcode]);
-    throw new WasmUringError("ERR_BAD_POLICY", {
+    throw new WasmUringError("ERR_ENGINE_UNAVAILABLE", {
       what: `policy "${policy.name}"`,
       why: `this kernel knows none of its opcodes (${names.join(", ")})`,
       whatToDo: "use a newer kernel, the emulated engine, or another policy",

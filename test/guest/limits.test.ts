@@ -22,7 +22,8 @@ const content = Buffer.alloc(10_000, "some bytes ");
 writeFileSync(input, content);
 const expected = `${content.length} ${content.reduce((sum, byte) => sum + byte, 0)}\n`;
 
-limits.after(() => rmSync(folder, { recursive: true }));
+// Of the children as well, which run this file from the top.
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs this very file as a child; a string is why it could not run. */
 function runChild(command: readonly string[], words: readonly string[], file = ""): Told | string {

@@ -16,16 +16,24 @@ import { UringImports } from "../../host/guest/uring-imports";
 import { GuestMemory } from "../../host/memory/guest-memory";
 import { compilePolicy, type PolicyOption } from "../../host/policy";
 import { SAFE_OP_NAMES } from "../../host/policy-reasons";
-import { Control } from "../../host/ring/control";
+import { Control, WorkerState } from "../../host/ring/control";
 import type { EngineName, RingEngine, RingPlan, SqpollOptions } from "../../host/ring/engine";
 import { GuestCanary, HostCanary } from "./canary";
 import { grantAll } from "./granted";
+import { waitForPollThreads } from "./poll-threads";
 import { type RawSqe, writeRawSqe } from "./raw-sqe";
 
 export const PAGE = 4096;
 const WASM_PAGE = 65536;
 
 export const ENGINES: readonly EngineName[] = ["mapped", "mirrored", "emulated"];
+
+/** As of a worker whose guest is running: only then may it set a ring up. */
+function runningControl(): Control {
+  const control = new Control();
+  control.advance(WorkerState.STARTING, WorkerState.RUNNING);
+  return control;
+}
 
 /** What a policy may allow, without FALLOCATE: random lengths of it would fill the tester's disk. */
 export const HARMLESS_OP_NAMES = SAFE_OP_NAMES.filter((name) => name !== "FALLOCATE");
@@ -56,7 +64,7 @@ export class Attacker {
   readonly arena: Place;
   readonly host: HostCanary;
   readonly refusals: string[] = [];
-  readonly control = new Control();
+  readonly control = runningControl();
   imports: UringImports;
   readonly syscalls: Syscalls;
   /** The host's own ends of the granted pipe: [read, write]. */
@@ -152,6 +160,7 @@ export class Attacker {
 
   /** uring.setup; 0 or a negated errno. */
   setup(request = 0): number {
+    if (this.plan.sqpoll !== null) waitForPollThreads();
     const result = this.imports.functions().setup(request);
     if (result === 0) this.#tail = Atomics.load(this.words, this.engine.layout.sqTail >>> 2);
     return result;

@@ -123,7 +123,8 @@ for (const engine of ENGINES) {
 
   test("each bad request has its errno and its reason", (attacker) => {
     const wrong = badRequests(attacker).flatMap(([name, words, expect]) => {
-      attacker.writeRequest(words);
+      // Of one guest's refusals only the first are told.
+      attacker.renew().writeRequest(words);
       const told = attacker.refusals.length;
       const answer = answerName(attacker.setup());
       const right = answer === expect && attacker.refusals.length === told + 1;
@@ -134,6 +135,12 @@ for (const engine of ENGINES) {
     attacker.writeRequest();
     attacker.start();
     assertWorks(attacker);
+  });
+
+  test("refusals without end cost the owner a bounded number of sentences", (attacker) => {
+    attacker.writeRequest({ [Request.SQ_ENTRIES]: 0 });
+    for (let round = 0; round < 1000; round++) assert.is(answerName(attacker.setup()), "EINVAL");
+    assert.is(attacker.refusals.length, 16);
   });
 
   test("a request that does not lie in memory", (attacker) => {

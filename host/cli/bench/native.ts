@@ -43,7 +43,9 @@ async function compile(source: string, binary: string): Promise<void> {
   try {
     await run(compiler, [...COMPILER_FLAGS, "-o", draft, source]);
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") {
+    // EACCES: some folder in PATH may not be searched by this user.
+    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    if (code === "ENOENT" || code === "EACCES") {
       throw toolMissing(
         `there is no C compiler "${compiler}"`,
         "install one (on Debian: apt install gcc libc6-dev), or name it in CC",

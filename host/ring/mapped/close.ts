@@ -9,6 +9,8 @@ import { cancelAll, unregisterBuffers } from "../register";
 
 /** How long a teardown waits for what cannot be cancelled. */
 const CANCEL_TIMEOUT_MS = 5000;
+/** The same when the guest's thread is gone: nothing can be written into its memory any more, which is gone as well. */
+const GENTLE_CANCEL_MS = 1000;
 /** One blocking wait on a thread that must not block. */
 const GENTLE_TIMEOUT_MS = 2;
 const GENTLE_PAUSE_MS = 10;
@@ -42,9 +44,12 @@ export function closeRing(syscalls: Syscalls, ringFd: number): void {
 
 /** For the embedder's thread, when the worker died: short waits with the event loop running between them. */
 export async function closeRingGently(syscalls: Syscalls, ringFd: number): Promise<void> {
-  const end = performance.now() + CANCEL_TIMEOUT_MS;
-  while (mayBeInFlight(cancelAll(syscalls, ringFd, GENTLE_TIMEOUT_MS)) && performance.now() < end) {
+  const end = performance.now() + GENTLE_CANCEL_MS;
+  let found = cancelAll(syscalls, ringFd, GENTLE_TIMEOUT_MS);
+  while (mayBeInFlight(found) && performance.now() < end) {
     await sleep(GENTLE_PAUSE_MS);
+    found = cancelAll(syscalls, ringFd, GENTLE_TIMEOUT_MS);
   }
+  if (!mayBeInFlight(found)) unregisterBuffers(syscalls, ringFd);
   syscalls.close(ringFd);
 }

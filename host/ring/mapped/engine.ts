@@ -92,7 +92,8 @@ export class MappedEngine implements RingEngine {
     if (result < 0) return result;
     this.#submitted += result;
     this.#inline = this.#completed() >= minimum;
-    if (this.#inline) return result;
+    // Fewer than asked were taken (no memory): what the guest waits for may not be among them.
+    if (this.#inline || (result !== count && !this.#sqpoll)) return result;
     const waited = this.#submitAndWait(0, minimum, flags, timeoutUs);
     return waited === -Errno.EINTR ? waited : result;
   }
@@ -140,6 +141,7 @@ export class MappedEngine implements RingEngine {
     if (result > 0) this.#submitted += result;
     if (this.#completed() >= minimum) return result < 0 ? 0 : result;
     if (result < 0 && result !== -Errno.ETIME && result !== -Errno.EINTR) return result;
+    if (result >= 0 && result !== count && !this.#sqpoll) return result;
     return this.#waitOn(result, minimum, flags, timeoutUs);
   }
 
@@ -162,10 +164,8 @@ export class MappedEngine implements RingEngine {
   /** The memory grew: its old view is detached. The base must be where the kernel pinned it. */
   #refresh(): void {
     const base = this.#memory.baseAddress(this.#syscalls);
-    if (base !== this.#base) {
-      this.close();
-      throw memoryMovedError(this.#base, base);
-    }
+    // The views stay detached: every later enter comes here too. Who owns the ring closes it, at the guest's end.
+    if (base !== this.#base) throw memoryMovedError(this.#base, base);
     this.#words = this.#memory.words;
   }
 }

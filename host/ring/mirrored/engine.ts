@@ -39,6 +39,7 @@ class MirroredEngine implements RingEngine {
   readonly #rewriter: Rewriter;
   readonly #enter: Enter;
   readonly #base: bigint;
+  #moved = false;
   /** The private copy of the SQE that is being looked at. */
   readonly #copy = new Int32Array(SQE_WORDS);
   #enterCalls = 0;
@@ -63,7 +64,7 @@ class MirroredEngine implements RingEngine {
     this.#enterCalls++;
     if (this.#closed) return -Errno.EBADF;
     if ((flags & ~GUEST_FLAGS) !== 0) return -Errno.EINVAL;
-    if (this.#guest.refresh()) this.#checkBase();
+    if (this.#guest.refresh() || this.#moved) this.#checkBase();
     this.#collect();
     const pending = this.#guest.pending();
     const count = Math.min(toSubmit >>> 0, pending);
@@ -76,6 +77,8 @@ class MirroredEngine implements RingEngine {
     if (result > 0) this.#submitted += result;
     if (this.#guest.available() >= wanted) return result < 0 && wanted > 0 ? 0 : result;
     if (result < 0 && result !== -Errno.ETIME && result !== -Errno.EINTR) return result;
+    // Fewer than asked were taken (no memory): what the guest waits for may not be among them.
+    if (result >= 0 && result < count) return result;
     const waited = this.#wait(wanted, end);
     return result > 0 && waited !== -Errno.EINTR ? result : waited;
   }
@@ -158,8 +161,9 @@ class MirroredEngine implements RingEngine {
   /** The memory grew. Its base must be where the kernel pinned it. */
   #checkBase(): void {
     const base = this.#context.memory.baseAddress(this.#context.syscalls);
-    if (base === this.#base) return;
-    this.close();
+    this.#moved = base !== this.#base;
+    // Who owns the ring closes it, at the guest's end.
+    if (!this.#moved) return;
     throw memoryMovedError(this.#base, base);
   }
 }
