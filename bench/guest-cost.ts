@@ -3,7 +3,7 @@
  * the host's memory for an idle guest beside its own pages and beside a thread.
  */
 import { execFile } from "node:child_process";
-import { readdirSync, readlinkSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
@@ -67,13 +67,19 @@ function openRings(): number {
   return links.filter((link) => link === "anon_inode:[io_uring]").length;
 }
 
-/** Resident bytes of one more of what `start` starts, by the growth over `count` of them. */
+/** Resident anonymous memory: what is this process's own, without files and what it shares with its other threads. */
+function anonymousBytes(): number {
+  const text = readFileSync("/proc/self/smaps_rollup", "latin1");
+  return Number(/^Anonymous:\s+(\d+) kB$/m.exec(text)?.[1] ?? 0) * 1024;
+}
+
+/** Anonymous bytes of one more of what `start` starts, by the growth over `count` of them. */
 async function growth(count: number, start: () => void, ready: () => boolean): Promise<number> {
-  const before = process.memoryUsage.rss();
+  const before = anonymousBytes();
   for (let index = 0; index < count; index++) start();
   for (let attempt = 0; attempt < WAIT_TRIES && !ready(); attempt++) await sleep(50);
   await sleep(SETTLE_MS);
-  return (process.memoryUsage.rss() - before) / count;
+  return (anonymousBytes() - before) / count;
 }
 
 /** The child's part: `ratios.js --idle guests|threads COUNT FILE` prints bytes and ends. */
