@@ -9,12 +9,14 @@ import { fileURLToPath } from "node:url";
 import { SQ_ENTRIES_MAX } from "../abi";
 import { WasmUringError } from "../errors";
 import { loadSyscalls } from "../ffi";
-import { openGrants } from "../grant";
+import type { Syscalls } from "../ffi/syscalls";
+import { type OpenedGrants, openGrants } from "../grant";
 import type { GrantRequest } from "../grant/request";
 import { compilePolicy } from "../policy";
 import type { RingPlan, SqpollOptions } from "../ring/engine";
 import { ringBytes, sqesBytes } from "../ring/layout";
 import { wasiFunctionNames } from "../wasi";
+import { takeEventFd } from "./event-fd";
 import { Guest } from "./guest";
 import { checkInterface, checkMemoryRoom, compileGuest } from "./module";
 import type { GuestOptions, GuestResult } from "./options";
@@ -98,6 +100,21 @@ function isWritable(request: GrantRequest): boolean {
   return request.access === "write" || request.access === "read-write";
 }
 
+/** All or nothing: a refused eventfd closes the grants. */
+function openEventFd(
+  eventFd: number | undefined,
+  syscalls: Syscalls | null,
+  grants: OpenedGrants,
+): number | undefined {
+  if (eventFd === undefined) return undefined;
+  try {
+    return takeEventFd(eventFd, syscalls);
+  } catch (error) {
+    grants.close();
+    throw error;
+  }
+}
+
 async function readSource(source: string | URL, what: string): Promise<Uint8Array> {
   try {
     return await readFile(source);
@@ -156,7 +173,9 @@ export async function createGuest(
 
   const { syscalls } = loadSyscalls();
   const grants = openGrants(files, syscalls);
+  const eventFd = openEventFd(options.eventFd, syscalls, grants);
   const plan: RingPlan = {
+    ...(eventFd === undefined ? {} : { eventFd }),
     engine,
     policy,
     slots: grants.slots,

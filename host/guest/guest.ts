@@ -65,6 +65,7 @@ export class Guest implements AsyncDisposable {
   #ending: Ending | null = null;
   #ended = false;
   #closed = false;
+  #eventFdClosed = false;
   #graceTimer: NodeJS.Timeout | undefined;
   #worker: Worker | null = null;
   #exited: Promise<void> = Promise.resolve();
@@ -101,7 +102,14 @@ export class Guest implements AsyncDisposable {
       await this.#exited;
     } finally {
       this.#prepared.grants.close();
+      this.#closeEventFd();
     }
+  }
+
+  #closeEventFd(): void {
+    const { eventFd } = this.#prepared.plan;
+    if (eventFd !== undefined && !this.#eventFdClosed) loadSyscalls().syscalls?.close(eventFd);
+    this.#eventFdClosed = true;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -30,6 +30,12 @@ export interface GuestOptions {
   entries?: number;
   /** Caps of io-wq for this ring: bounded and unbounded workers. Default [2, 2]. */
   ioWorkersMax?: readonly [bounded: number, unbounded: number];
+  /**
+   * An eventfd(2) that is signalled when completions are posted on the guest's ring (the talk's irqfd). It is
+   * duplicated, the embedder keeps its own. The guest may mute it by CqFlag.EVENTFD_DISABLED. Linux only. Default:
+   * none.
+   */
+  eventFd?: number;
   /** argv, the program's name first. Default: the base name of the module's file, or "guest". */
   args?: readonly string[];
   /** Environment. Default: empty. */

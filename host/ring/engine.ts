@@ -29,6 +29,8 @@ export interface RingPlan {
   entries: number;
   /** Bound on a guest's request. */
   entriesMax: number;
+  /** Signalled when completions are posted; a descriptor of this process. */
+  eventFd?: number;
   /** Caps of io-wq: [bounded, unbounded] workers. */
   ioWorkersMax: readonly [number, number];
 }

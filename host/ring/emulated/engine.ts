@@ -12,6 +12,7 @@
 import { EnterFlag, Errno, FILE_SLOTS, Op, RingMode, SqeFlag } from "../../abi";
 import type { Syscalls } from "../../ffi/syscalls";
 import { ArenaWindow } from "../arena-window";
+import { CompletionSignal } from "../completion-signal";
 import type { EngineContext, EngineStats, RingEngine, RingLayout, StopSignal } from "../engine";
 import { SLICE_MS } from "../engine";
 import { GuestRing } from "../guest-ring";
@@ -53,6 +54,7 @@ class EmulatedEngine implements RingEngine {
   readonly #overflow: Overflow;
   readonly #pending: Pending;
   readonly #executor: Executor;
+  readonly #signal: CompletionSignal;
   readonly #restWord = new Int32Array(new SharedArrayBuffer(4));
   #enterCalls = 0;
   #submitted = 0;
@@ -67,6 +69,7 @@ class EmulatedEngine implements RingEngine {
     this.#backend = backend;
     this.#stop = stop;
     this.#policing = new Policing(plan.policy);
+    this.#signal = new CompletionSignal(memory, this.layout.cqFlags, plan.eventFd);
     const slots = new SlotTable(plan.slots);
     const poll = new PollSet(backend);
     const window = new ArenaWindow(request);
@@ -78,6 +81,12 @@ class EmulatedEngine implements RingEngine {
   }
 
   enter(toSubmit: number, minComplete: number, flags: number, timeoutUs: number): number {
+    const result = this.#enter(toSubmit, minComplete, flags, timeoutUs);
+    this.#signal.update(this.#ring.posted);
+    return result;
+  }
+
+  #enter(toSubmit: number, minComplete: number, flags: number, timeoutUs: number): number {
     this.#enterCalls++;
     if (this.#closed) return -Errno.EBADF;
     if ((flags & ~GUEST_FLAGS) !== 0) return -Errno.EINVAL;

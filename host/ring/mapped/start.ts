@@ -8,6 +8,7 @@ import type { CheckedRequest, EngineContext, RingLayout } from "../engine";
 import {
   capIoWorkers,
   enableRing,
+  registerEventfd,
   registerFiles,
   registerRingFd,
   unregisterRingFd,
@@ -74,6 +75,8 @@ function prepare(
   const layout = layoutOf(ring, request);
   const [opcode] = plan.policy.opcodes;
   selfTest(syscalls, ring.fd, memory, layout, opcode ?? 0);
+  // Only now: the self-test's completions are nobody's business.
+  if (plan.eventFd !== undefined) registerEventfd(syscalls, ring.fd, plan.eventFd);
   return new MappedEngine(context, ring, layout, registeredIndex, unwind);
 }
 

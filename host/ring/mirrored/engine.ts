@@ -10,6 +10,7 @@
  */
 import { EnterFlag, Errno, RingMode } from "../../abi";
 import { memoryMovedError } from "../../memory/guest-memory";
+import { CompletionSignal } from "../completion-signal";
 import type { EngineContext, EngineStats, NativeMapping, RingEngine, RingLayout } from "../engine";
 import { GuestRing } from "../guest-ring";
 import { closeRing } from "../mapped/close";
@@ -38,6 +39,7 @@ class MirroredEngine implements RingEngine {
   readonly #guest: GuestRing;
   readonly #rewriter: Rewriter;
   readonly #enter: Enter;
+  readonly #signal: CompletionSignal;
   readonly #base: bigint;
   #moved = false;
   /** The private copy of the SQE that is being looked at. */
@@ -56,11 +58,18 @@ class MirroredEngine implements RingEngine {
     this.#context = context;
     this.#host = host;
     this.layout = this.#guest.layout;
+    this.#signal = new CompletionSignal(memory, this.layout.cqFlags, plan.eventFd);
     this.ringFd = host.fd;
     this.mappings = host.mappings;
   }
 
   enter(toSubmit: number, minComplete: number, flags: number, timeoutUs: number): number {
+    const result = this.#enterOnce(toSubmit, minComplete, flags, timeoutUs);
+    this.#signal.update(this.#guest.posted);
+    return result;
+  }
+
+  #enterOnce(toSubmit: number, minComplete: number, flags: number, timeoutUs: number): number {
     this.#enterCalls++;
     if (this.#closed) return -Errno.EBADF;
     if ((flags & ~GUEST_FLAGS) !== 0) return -Errno.EINVAL;
