@@ -1,6 +1,7 @@
 /** What the host granted to this guest, found by name: a slot of the ring's fixed file table and what is known of it. */
 import { GrantAccess, GrantInfo } from "./abi";
 import { uringGrant } from "./host";
+import { exit, printError } from "./wasi/process";
 
 export class Grant {
   constructor(
@@ -44,9 +45,12 @@ export function findGrant(name: string): Grant | null {
   return grant;
 }
 
-/** The grant of this name; ends the program with a clear message when there is none. */
+/** The grant of this name; ends the program with exit code 2 and a clear message when there is none. */
 export function openGrant(name: string): Grant {
   const grant = findGrant(name);
-  if (grant === null) abort("no grant named \"" + name + "\": give one by --file " + name + "=PATH");
+  if (grant === null) {
+    printError("no grant named \"" + name + "\": give one by --file " + name + "=PATH");
+    exit(2);
+  }
   return grant!;
 }

@@ -72,7 +72,7 @@ async function testFile(file, command, cwd) {
   const { total, passed, skipped } = countsOf(output);
   // A file that ended badly without a failed test of its own (crash, hang, no test) counts as one failure.
   const bad = code !== 0 || total === 0;
-  const failed = Math.max(total - passed - skipped, bad ? 1 : 0);
+  const failed = Math.max(total - passed, bad ? 1 : 0); // uvu's total leaves skipped tests out
   const seconds = ((Date.now() - began) / 1000).toFixed(1);
   const name = file.replace("build/test/", "");
   const lines = [`${failed === 0 ? "ok  " : "FAIL"} ${name}  ${passed}/${total}  ${seconds} s`];
@@ -85,14 +85,17 @@ async function testFile(file, command, cwd) {
 
 async function runAll(title, command, cwd) {
   console.log(`\n${title}: Node ${process.version}`);
-  const sum = { passed: 0, failed: 0, skipped: 0 };
+  const sum = { passed: 0, failed: 0, skipped: 0, flaky: 0 };
   for (const file of testFiles()) {
     let result = await testFile(file, command, cwd);
     if (result.failed > 0) {
       // Many tests race with the kernel's threads on purpose. A failure is shown in full and looked at once more.
       console.log(`${result.report}\n     running it once more`);
       result = await testFile(file, command, cwd);
-      if (result.failed === 0) console.log(`FLAKY ${file}: failed once, passed when run again`);
+      if (result.failed === 0) {
+        console.log(`FLAKY ${file}: failed once, passed when run again`);
+        sum.flaky++;
+      }
     }
     sum.passed += result.passed;
     sum.failed += result.failed;
@@ -106,7 +109,8 @@ async function runAll(title, command, cwd) {
 function readableFolder() {
   const test = spawnSync(
     process.execPath,
-    ["-e", "require('node:fs').accessSync('package.json')"],
+    // By the whole path: relative to the folder itself, one that lies in a private folder would seem readable.
+    ["-e", "require('node:fs').accessSync(process.argv[1])", join(process.cwd(), "package.json")],
     {
       uid: NOBODY,
       gid: NOBODY,
@@ -124,7 +128,7 @@ function readableFolder() {
 }
 
 async function runAsNobody() {
-  const nothing = { passed: 0, failed: 0, skipped: 0 };
+  const nothing = { passed: 0, failed: 0, skipped: 0, flaky: 0 };
   if (onlyHere || process.getuid?.() !== 0) return nothing;
   const drop = ["setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
   const command = ["prlimit", `--memlock=${MEMLOCK_BYTES}:${MEMLOCK_BYTES}`, ...drop];
@@ -150,5 +154,10 @@ const nobody = await runAsNobody();
 const passed = here.passed + nobody.passed;
 const failed = here.failed + nobody.failed;
 const skipped = here.skipped + nobody.skipped;
+const flaky = here.flaky + nobody.flaky;
+// More than one in a run is no accident.
+const tooFlaky = flaky > 1;
+if (flaky > 0)
+  console.log(`\n${flaky} files failed once and passed when run again: see FLAKY above`);
 console.log(`\n${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
-process.exit(failed === 0 && passed > 0 ? 0 : 1);
+process.exit(failed === 0 && passed > 0 && !tooFlaky ? 0 : 1);

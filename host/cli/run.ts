@@ -44,8 +44,8 @@ an interrupt, 2 for bad input or when the host failed.
 
 Examples:
   $ wasm-uring run --file input=access.log scan.wasm ERROR
-  $ wasm-uring run --file source=a.img --file target=b.img:rw copy.wasm
-  $ wasm-uring run --sqpoll=20 --stats --file input=disk.img:ro,direct load.wasm
+  $ wasm-uring run --file input=a.img --file output=b.img:rw copy.wasm
+  $ wasm-uring run --sqpoll=20 --stats --file data=disk.img:ro,direct load.wasm
   $ wasm-uring run --policy '["READ_FIXED"]' --engine mirrored --file input=a.txt scan.wasm x
   $ wasm-uring run --deadline 1000 --json untrusted.wasm | jq .outcome`;
 

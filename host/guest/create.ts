@@ -6,16 +6,17 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { SQ_ENTRIES_MAX } from "../abi";
+import { Op, SQ_ENTRIES_MAX } from "../abi";
 import { WasmUringError } from "../errors";
 import { loadSyscalls } from "../ffi";
 import type { Syscalls } from "../ffi/syscalls";
 import { type OpenedGrants, openGrants } from "../grant";
 import type { GrantRequest } from "../grant/request";
-import { compilePolicy } from "../policy";
+import { type CompiledPolicy, compilePolicy } from "../policy";
 import type { RingPlan, SqpollOptions } from "../ring/engine";
 import { ringBytes, sqesBytes } from "../ring/layout";
 import { wasiFunctionNames } from "../wasi";
+import { checkOptions } from "./check-options";
 import { takeEventFd } from "./event-fd";
 import { Guest } from "./guest";
 import { checkInterface, checkMemoryRoom, compileGuest } from "./module";
@@ -26,6 +27,8 @@ const SQPOLL_IDLE_MS_DEFAULT = 50;
 const SQPOLL_IDLE_MS_MAX = 60_000;
 const OUTPUT_LIMIT_BYTES_DEFAULT = 16 << 20;
 const ENGINES = ["auto", "mapped", "mirrored", "emulated"] as const;
+/** Opcodes that need a writable grant. */
+const WRITING_OPS: readonly number[] = [Op.WRITE_FIXED, Op.FALLOCATE, Op.FTRUNCATE];
 /** setTimeout's largest delay. */
 const DEADLINE_MS_MAX = 2 ** 31 - 1;
 
@@ -96,6 +99,51 @@ function checkCount(name: string, value: number): void {
   );
 }
 
+/** For the kernel 0 means "leave it as it is", which is no cap at all. */
+function checkIoWorkers(caps: readonly [number, number]): void {
+  const valid =
+    Array.isArray(caps) &&
+    caps.length === 2 &&
+    caps.every((cap) => Number.isInteger(cap) && cap >= 1);
+  if (valid) return;
+  throw badOption(
+    `ioWorkersMax ${JSON.stringify(caps)}`,
+    "is not two whole numbers from 1 upwards, bounded and unbounded",
+    "leave it out for [2, 2]",
+  );
+}
+
+/** What contradicts itself is refused before a file is opened or made. */
+function checkTogether(
+  policy: CompiledPolicy,
+  engine: RingPlan["engine"],
+  sqpoll: SqpollOptions | null,
+  files: Readonly<Record<string, GrantRequest>>,
+): void {
+  if (sqpoll !== null && (engine === "mirrored" || engine === "emulated")) {
+    throw badOption(
+      `sqpoll with the ${engine} engine`,
+      "a kernel thread can only poll rings that are mapped",
+      "leave one of the two out",
+    );
+  }
+  if (policy.vetHiddenFields && (engine === "mapped" || sqpoll !== null)) {
+    throw badOption(
+      `vetHiddenFields with ${sqpoll !== null ? "sqpoll" : "the mapped engine"}`,
+      "nobody vets what the kernel takes from the guest's memory by itself",
+      "leave one of the two out",
+    );
+  }
+  const [written] = Object.entries(files).find(([, request]) => isWritable(request)) ?? [];
+  if (written !== undefined && !WRITING_OPS.some((opcode) => policy.opcodes.includes(opcode))) {
+    throw badOption(
+      `grant "${written}" for writing with policy "${policy.name}"`,
+      "no opcode of the policy writes",
+      "grant it for reading, or use policy file-write",
+    );
+  }
+}
+
 function isWritable(request: GrantRequest): boolean {
   return request.access === "write" || request.access === "read-write";
 }
@@ -146,6 +194,7 @@ export async function createGuest(
   source: string | URL | Uint8Array | WebAssembly.Module,
   options: GuestOptions = {},
 ): Promise<Guest> {
+  checkOptions(options);
   const entries = checkEntries(options.entries ?? ENTRIES_DEFAULT);
   const sqpoll = checkSqpoll(options.sqpoll);
   const engine = checkEngine(options.engine ?? "auto");
@@ -153,17 +202,11 @@ export async function createGuest(
   const ioWorkersMax = options.ioWorkersMax ?? ([2, 2] as const);
   checkDeadline(options.deadlineMs);
   checkCount("outputLimitBytes", outputLimitBytes);
-  for (const cap of ioWorkersMax) checkCount("ioWorkersMax", cap);
-  if (sqpoll !== null && (engine === "mirrored" || engine === "emulated")) {
-    throw badOption(
-      `sqpoll with the ${engine} engine`,
-      "a kernel thread can only poll rings that are mapped",
-      "leave one of the two out",
-    );
-  }
+  checkIoWorkers(ioWorkersMax);
   const files = options.files ?? {};
   const writable = Object.values(files).some(isWritable);
   const policy = compilePolicy(options.policy ?? (writable ? "file-write" : "file-read"));
+  checkTogether(policy, engine, sqpoll, files);
 
   const what = nameOf(source);
   const isPath = typeof source === "string" || source instanceof URL;

@@ -127,7 +127,7 @@ function openSection(bytes: Uint8Array, wanted: number): { reader: Reader; count
 }
 
 /** The memory that a valid binary imports, or null. */
-export function findMemoryImport(bytes: Uint8Array): MemoryImport | null {
+function findMemoryImport(bytes: Uint8Array): MemoryImport | null {
   const section = openSection(bytes, IMPORT_SECTION);
   for (let index = 0; section !== null && index < section.count; index++) {
     const found = readImport(section.reader);

@@ -8,7 +8,6 @@ import {
   FILE_SLOTS,
   FilesUpdate,
   OP_SUPPORTED,
-  Op,
   Probe,
   ProbeOp,
   Register,
@@ -53,7 +52,7 @@ export function registerFiles(
 }
 
 /** Puts one descriptor into a slot. */
-export function updateFile(
+function updateFile(
   syscalls: Syscalls,
   ringFd: number,
   slot: number,
@@ -91,11 +90,6 @@ export function probeOpcodes(syscalls: Syscalls, ringFd: number): ReadonlySet<nu
     }
   }
   return known;
-}
-
-/** The refused opcodes of a policy by name, for messages. */
-export function opcodeNames(opcodes: Iterable<number>): string {
-  return [...opcodes].map((opcode) => Op[opcode] ?? `opcode ${opcode}`).join(", ");
 }
 
 /** Any free index of the thread's registered rings. */

@@ -28,8 +28,9 @@ export type Abort = (
 export function createAbort({ memory, stderr }: AbortOptions): Abort {
   return (message = 0, file = 0, line = 0, column = 0) => {
     const text = readString(memory(), unsigned(message)) || "(no message)";
-    const name = readString(memory(), unsigned(file)) || "(unknown file)";
-    const sentence = `abort: ${text} in ${name}(${unsigned(line)}:${unsigned(column)})`;
+    const name = readString(memory(), unsigned(file));
+    const where = name === "" ? "" : ` in ${name}(${unsigned(line)}:${unsigned(column)})`;
+    const sentence = `abort: ${text}${where}`;
     writeAll(stderr, new TextEncoder().encode(`${sentence}\n`));
     throw new WebAssembly.RuntimeError(sentence);
   };

@@ -3,7 +3,7 @@
  * descriptor over the guest's pages (older kernels that still accept it). Both return the same facts.
  */
 import { CqOffset, Errno, Feature, MmapOffset, Params, SetupFlag, SqOffset } from "../../abi";
-import { errnoName, WasmUringError } from "../../errors";
+import { errnoName } from "../../errors";
 import type { Syscalls } from "../../ffi/syscalls";
 import type { CheckedRequest, SqpollOptions } from "../engine";
 import { memlockError } from "../relocate";
@@ -173,15 +173,4 @@ export function placementReason(placement: Placement, errno: number): string {
 /** An io_uring_setup errno that no other placement or kernel ring will cure. */
 export function isDenied(errno: number): boolean {
   return errno === Errno.EPERM || errno === Errno.ENOSYS || errno === Errno.EACCES;
-}
-
-/** What a hard failure of set-up (no rung of the ladder) is told as. */
-export function createError(errno: number, placement: Placement): WasmUringError {
-  return new WasmUringError("ERR_ENGINE_UNAVAILABLE", {
-    what: `creating a ring in the guest's memory (${placement})`,
-    why: placementReason(placement, errno),
-    whatToDo: "see `wasm-uring probe`",
-    syscall: "io_uring_setup",
-    errno,
-  });
 }
