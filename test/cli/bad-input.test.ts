@@ -43,7 +43,10 @@ const CASES: readonly (readonly [words: readonly string[], named: readonly (stri
     ],
     [["run", assemble(folder, "unknownImport")], ["env.frobnicate"]],
     [["run", assemble(folder, "noStart")], ["_start"]],
-    [["run", assemble(folder, "smallMemory")], ["memory"]],
+    [
+      ["run", assemble(folder, "smallMemory")],
+      ["memory of at most", "too small for its ring"],
+    ],
     [
       ["run", "--file", `input=${at("missing.txt")}`, hello],
       ["missing.txt", "ENOENT"],
