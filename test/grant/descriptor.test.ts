@@ -4,54 +4,17 @@
  */
 import * as fs from "node:fs";
 import { connect, createServer, type Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { GrantAccess, GrantKind } from "../../host/abi";
-import { WasmUringError } from "../../host/errors";
-import { loadSyscalls } from "../../host/ffi/load";
-import type { Syscalls } from "../../host/ffi/syscalls";
 import { openGrants } from "../../host/grant/open";
-import type { GrantRequest } from "../../host/grant/request";
+import { fileOf, onLinuxOf, refusal } from "./workplace";
 
 const descriptors = suite("grant/descriptor");
 
 const READ_WRITE = GrantAccess.READ | GrantAccess.WRITE;
-const folder = fs.mkdtempSync(join(tmpdir(), "wasm-uring-descriptor-"));
-const { syscalls, reason } = loadSyscalls();
-descriptors.after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-/** With system calls: Linux only, skipped aloud elsewhere. */
-function onLinux(name: string, body: (table: Syscalls) => void | Promise<void>): void {
-  descriptors(name, () => {
-    if (syscalls === null) return console.log(`skipped "${name}": ${reason}`);
-    return body(syscalls);
-  });
-}
-
-function fileOf(name: string, content = "hello"): string {
-  const path = join(folder, name);
-  fs.writeFileSync(path, content);
-  return path;
-}
-
-function openDescriptors(): number {
-  return fs.readdirSync("/proc/self/fd").length;
-}
-
-/** The message of the ERR_BAD_GRANT, after seeing that no descriptor was left open. */
-function refusal(files: Record<string, GrantRequest>, table: Syscalls | null = syscalls): string {
-  const before = process.platform === "linux" ? openDescriptors() : 0;
-  try {
-    openGrants(files, table).close();
-  } catch (error) {
-    if (process.platform === "linux") assert.is(openDescriptors(), before);
-    assert.ok(error instanceof WasmUringError && error.code === "ERR_BAD_GRANT", String(error));
-    return error.message;
-  }
-  throw new Error(`granted: ${JSON.stringify(files)}`);
-}
+const onLinux = onLinuxOf(descriptors);
 
 onLinux("descriptors: access is how it was opened, no more and no less", (table) => {
   const path = fileOf("descriptor", "12345");

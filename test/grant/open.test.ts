@@ -4,54 +4,21 @@
  */
 import { execFileSync } from "node:child_process";
 import * as fs from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { FILE_SLOTS, GrantAccess, GrantKind } from "../../host/abi";
 import { WasmUringError } from "../../host/errors";
-import { loadSyscalls } from "../../host/ffi/load";
 import type { Syscalls } from "../../host/ffi/syscalls";
 import { openGrants } from "../../host/grant/open";
 import type { GrantRequest } from "../../host/grant/request";
+import { fileOf, folder, onLinuxOf, openDescriptors, refusal, syscalls } from "./workplace";
 
 const opening = suite("grant/open");
 
 const READ_WRITE = GrantAccess.READ | GrantAccess.WRITE;
-const folder = fs.mkdtempSync(join(tmpdir(), "wasm-uring-grant-"));
-const { syscalls, reason } = loadSyscalls();
-opening.after(() => fs.rmSync(folder, { recursive: true, force: true }));
 
-/** With system calls: Linux only, skipped aloud elsewhere. */
-function onLinux(name: string, body: (table: Syscalls) => void | Promise<void>): void {
-  opening(name, () => {
-    if (syscalls === null) return console.log(`skipped "${name}": ${reason}`);
-    return body(syscalls);
-  });
-}
-
-function fileOf(name: string, content = "hello"): string {
-  const path = join(folder, name);
-  fs.writeFileSync(path, content);
-  return path;
-}
-
-function openDescriptors(): number {
-  return fs.readdirSync("/proc/self/fd").length;
-}
-
-/** The message of the ERR_BAD_GRANT, after seeing that no descriptor was left open. */
-function refusal(files: Record<string, GrantRequest>, table: Syscalls | null = syscalls): string {
-  const before = process.platform === "linux" ? openDescriptors() : 0;
-  try {
-    openGrants(files, table).close();
-  } catch (error) {
-    if (process.platform === "linux") assert.is(openDescriptors(), before);
-    assert.ok(error instanceof WasmUringError && error.code === "ERR_BAD_GRANT", String(error));
-    return error.message;
-  }
-  throw new Error(`granted: ${JSON.stringify(files)}`);
-}
+const onLinux = onLinuxOf(opening);
 
 for (const table of syscalls === null ? [null] : [syscalls, null]) {
   const by = table === null ? "node:fs" : "system calls";
