@@ -13,3 +13,6 @@ export * from "./register";
 export * from "./request";
 export * from "./setup";
 export * from "./sqe";
+export * from "./virtio-blk";
+export * from "./virtio-mmio";
+export * from "./virtqueue";

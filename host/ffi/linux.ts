@@ -1,12 +1,11 @@
 /**
- * The Linux implementation of the system-call table, by koffi. Everything native stops here: declarations, errno,
- * pointer conversions. io_uring has no libc wrappers and goes through syscall(2); its numbers are the same on every
- * architecture that shares the generic table, x86_64 included (425 to 427).
+ * The Linux implementation of the system-call table, by koffi. Errno and pointer conversions stop here. io_uring has no
+ * libc wrappers and goes through syscall(2); its numbers are the same on every architecture that shares the generic
+ * table, x86_64 included (425 to 427).
  */
-import { createRequire } from "node:module";
-import type Koffi from "koffi";
 import { Errno } from "../abi";
 import { assert } from "../errors";
+import { loadLibc } from "./libc";
 import type { Syscalls } from "./syscalls";
 
 const SYS_IO_URING_SETUP = 425;
@@ -16,44 +15,12 @@ const RLIMIT_MEMLOCK = 8;
 const SC_PAGESIZE = 30;
 const IOVEC_BYTES = 16;
 
-/** Arguments that are always numbers: bigint would allocate per call and cost more than the call. */
-type NumberFunction = (...argumentsOfCall: (number | Uint8Array | null)[]) => number;
-type MixedFunction = (
-  ...argumentsOfCall: (number | bigint | string | Uint8Array | null)[]
-) => number;
-
 function toBigInt(result: number, errno: number): bigint {
   return result === -1 ? BigInt(-errno) : BigInt(result);
 }
 
-/** glibc's name, then musl's (Alpine). */
-const LIBC_NAMES = [
-  "libc.so.6",
-  `libc.musl-${process.arch === "arm64" ? "aarch64" : "x86_64"}.so.1`,
-];
-
-/** Loaded when first needed, not imported: where koffi has no binary this library still loads, and emulates. */
-function loadKoffi(): typeof Koffi {
-  return createRequire(import.meta.url)("koffi");
-}
-
-function loadLibc(koffi: typeof Koffi): ReturnType<typeof Koffi.load> {
-  let failure: unknown;
-  for (const name of LIBC_NAMES) {
-    try {
-      return koffi.load(name);
-    } catch (error) {
-      failure ??= error;
-    }
-  }
-  throw failure;
-}
-
 function makeLinuxSyscalls(): Syscalls {
-  const koffi = loadKoffi();
-  const libc = loadLibc(koffi);
-  const number = (declaration: string) => libc.func(declaration) as NumberFunction;
-  const mixed = (declaration: string) => libc.func(declaration) as MixedFunction;
+  const { koffi, number, mixed, checked } = loadLibc();
 
   const setup = number("int syscall(int nr, uint32_t entries, void *params)");
   const enter = number(
@@ -99,8 +66,6 @@ function makeLinuxSyscalls(): Syscalls {
   const poll = number("int poll(void *fds, uint64_t count, int timeout)");
   const getrlimit = number("int getrlimit(int resource, void *limit)");
   const sysconf = number("int64_t sysconf(int name)");
-
-  const checked = (result: number): number => (result === -1 ? -koffi.errno() : result);
 
   // Reused per thread: these calls are synchronous, so nobody else can be between filling and use.
   const iovec = new BigUint64Array(IOVEC_BYTES / 8);
