@@ -130,6 +130,46 @@ async function buildGuest(source) {
   }
 }
 
+/** Options of every guest in C; wasi-libc brings the system's headers. */
+const CLANG = [
+  "--target=wasm32-wasi",
+  "-O2",
+  "-matomics",
+  "-Wall",
+  "-Wextra",
+  "-Werror",
+  "-Isdk/c",
+];
+
+/** Why guests in C cannot be built here; empty when they can. Asked once. */
+async function clangRefusal() {
+  const source = '#include <stdio.h>\nint main(void) { return puts(""); }';
+  await mkdir("build", { recursive: true });
+  await writeFile("build/trial.c", source);
+  const trial = run("clang", [...CLANG, "build/trial.c", "-o", "build/trial.wasm"]);
+  return trial.then(
+    () => "",
+    (error) => (error.stderr || error.message).trim().split("\n")[0],
+  );
+}
+
+/** examples/NAME/guest.c, test/guests/NAME.c. Without a compiler for them the tests that need them skip aloud. */
+async function buildCGuests() {
+  const sources = [...(await list("examples", "/guest.c")), ...(await list("test/guests", ".c"))];
+  const refusal = sources.length === 0 ? "" : await clangRefusal();
+  if (refusal !== "") {
+    console.log(`guests in C are not built (apt install clang lld wasi-libc): ${refusal}`);
+    return;
+  }
+  for (const source of sources) {
+    const name =
+      basename(source) === "guest.c" ? basename(dirname(source)) : basename(source, ".c");
+    await run("clang", [...CLANG, source, "-o", `build/guests/${name}.wasm`]).catch((error) => {
+      throw new Error(`clang ${source}:\n${error.stderr}`);
+    });
+  }
+}
+
 /** Guests that the command line itself runs (`bench`) are part of the package. */
 const SHIPPED_GUESTS = ["load", "load-wasi"];
 
@@ -150,6 +190,7 @@ async function buildGuests() {
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
+  await buildCGuests();
   await shipGuests();
 }
 
