@@ -1,8 +1,8 @@
 /**
- * The arena: the window of this guest's memory that is registered as the ring's one fixed buffer. Buffers for I/O are
- * cut from it once, at start; `guestAddress` turns a pointer into what an SQE's `addr` holds.
+ * The arena: a window of this guest's memory that is registered with the ring as a fixed buffer; set-up makes the first
+ * one. Buffers for I/O are cut from it once, at start; `guestAddress` turns a pointer into what an SQE's `addr` holds.
  */
-import { GUEST_ADDRESS_BASE } from "./abi";
+import { GUEST_ADDRESS_BASE, Sqe } from "./abi";
 
 export class Arena {
   private next: usize;
@@ -11,6 +11,8 @@ export class Arena {
     /** First byte. */
     readonly start: usize,
     readonly lengthBytes: u32,
+    /** What a request's `buf_index` says. */
+    readonly index: u16 = 0,
   ) {
     this.next = start;
   }
@@ -39,4 +41,11 @@ export class Arena {
 @inline
 export function guestAddress(pointer: usize): u64 {
   return <u64>GUEST_ADDRESS_BASE + <u64>pointer;
+}
+
+/** Lets a prepared READ_FIXED or WRITE_FIXED have its buffer in an arena that `Ring.addArena` made. */
+// @ts-ignore: decorator
+@inline
+export function useArena(sqe: usize, arena: Arena): void {
+  store<u16>(sqe, arena.index, Sqe.BUF_INDEX);
 }

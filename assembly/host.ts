@@ -18,3 +18,11 @@ export declare function uringSetup(request: usize): i32;
 // @ts-ignore: decorator
 @external("uring", "enter")
 export declare function uringEnter(toSubmit: u32, minComplete: u32, flags: u32, timeoutUs: i32): i32;
+
+// @ts-ignore: decorator
+@external("uring", "arena")
+export declare function uringArena(offset: usize, length: u32, index: u32): i32;
+
+// @ts-ignore: decorator
+@external("uring", "personality")
+export declare function uringPersonality(name: usize, nameLength: u32): i32;

@@ -1,7 +1,13 @@
 /** The guest SDK of wasm-uring for AssemblyScript: `import { Ring, openGrant, prepReadFixed } from "wasm-uring/assembly"`. */
 export * from "./abi";
-export { Arena, guestAddress } from "./arena";
+export { Arena, guestAddress, useArena } from "./arena";
+export { BlockDevice } from "./block";
+export { findBlockDevice, openBlockDevice, openBlockDevices } from "./datapath/open";
+export { RingBlockDevice } from "./datapath/ring-block";
+export { VirtioBlockDevice } from "./datapath/virtio-block";
+export { VirtioBlockSetup } from "./datapath/virtio-setup";
 export { findGrant, Grant, openGrant } from "./grant";
+export { findPersonality, usePersonality } from "./personality";
 export {
   prepCancel,
   prepFadvise,
@@ -17,6 +23,8 @@ export {
 } from "./prep";
 export { addSqeFlags, cqeResult, cqeUserData, Ring } from "./ring";
 export { SequentialReader } from "./sequential-reader";
+export { Spin } from "./spin";
+export { Virtqueue, writeDescriptor } from "./virtq";
 export {
   exit,
   monotonicNs,
@@ -25,3 +33,4 @@ export {
   programArguments,
   writeBytes,
 } from "./wasi/process";
+export { readStandardInput } from "./wasi/standard-input";

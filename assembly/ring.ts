@@ -6,88 +6,23 @@
  *   SQ:  head --(consumed by the kernel)--> ... submittedTail ... preparedTail   (prepared, not yet published)
  *   CQ:  head (ours) ... tail (the kernel's)
  */
-import { EnterFlag, Limits, RingMode, SetupRequest, SqFlag, Sqe, Cqe, ABI_VERSION } from "./abi";
+import { CqFlag, Cqe, EnterFlag, RingMode, SqFlag, Sqe } from "./abi";
 import { Arena } from "./arena";
-import { uringEnter, uringQuery, uringSetup } from "./host";
-import { alignUp, ringBytes, sqesBytes } from "./ring-size";
+import { uringEnter } from "./host";
+import { RingPlace } from "./ring-place";
+import { Spin } from "./spin";
 
 /** Some 20 µs: longer than a read from the page cache, shorter than one from a disk, which is worth a call. */
 const SPIN_LOOKS = 4096;
 
 /** The ring of this guest; one instance for the life of the program. */
-export class Ring {
-  /** The window where all I/O lands. */
-  arena!: Arena;
-  /** Bits of RingMode. */
-  mode: u32 = 0;
-  sqEntries: u32 = 0;
-  cqEntries: u32 = 0;
-  /** Calls of the enter import so far: what leaves the sandbox. */
-  enterCalls: u32 = 0;
-
-  private sqHeadPointer: usize = 0;
-  private sqTailPointer: usize = 0;
-  private sqFlagsPointer: usize = 0;
-  private sqes: usize = 0;
-  private cqHeadPointer: usize = 0;
-  private cqTailPointer: usize = 0;
-  private cqOverflowPointer: usize = 0;
-  private cqes: usize = 0;
-  private sqMask: u32 = 0;
-  private cqMask: u32 = 0;
-  /** SQEs handed out by getSqe. */
-  private preparedTail: u32 = 0;
-  /** SQEs that the kernel may see. */
-  private publishedTail: u32 = 0;
-  /** SQEs that enter has taken; under SQPOLL equal to publishedTail. */
-  private submittedTail: u32 = 0;
-  /** Our copy of the CQ head, so that only `advance` writes shared memory. */
-  private cqHead: u32 = 0;
-
+export class Ring extends RingPlace {
   /**
-   * Allocates the rings and an arena of `arenaBytes` (rounded up to pages) and has the host build the ring there.
-   *
-   * @param entries SQ entries, a power of two; 0 takes what the host recommends
-   * @returns 0, or a negated errno: the host's log says why
+   * How long `waitCqe` polls before it waits, µs; 0 waits at once. With a kernel thread (`isPolled`) it looks at the CQ,
+   * which costs no call; otherwise each look is a call that does not block, because only calls bring completions.
    */
-  setup(arenaBytes: u32, entries: u32 = 0): i32 {
-    const scratch = heap.alloc(SetupRequest.SIZE + Limits.SIZE);
-    const limits = scratch + SetupRequest.SIZE;
-    let result = uringQuery(limits);
-    if (result < 0) {
-      heap.free(scratch);
-      return result;
-    }
-    const page: usize = load<u32>(limits, Limits.PAGE_SIZE);
-    if (entries == 0) entries = load<u32>(limits, Limits.SQ_ENTRIES);
-    const cqEntries = entries * 2;
-    const ringLength = alignUp(ringBytes(entries, cqEntries), page);
-    const sqesLength = alignUp(sqesBytes(entries), page);
-    const arenaLength = alignUp(arenaBytes, page);
-    // One block, never freed while the ring lives: the kernel has its pages pinned.
-    const allocated = heap.alloc(ringLength + sqesLength + arenaLength + page);
-    const block = alignUp(allocated, page);
-
-    memory.fill(scratch, 0, SetupRequest.SIZE);
-    store<u32>(scratch, ABI_VERSION, SetupRequest.ABI_VERSION);
-    store<u32>(scratch, entries, SetupRequest.SQ_ENTRIES);
-    store<u32>(scratch, cqEntries, SetupRequest.CQ_ENTRIES);
-    store<u32>(scratch, <u32>block, SetupRequest.RING_OFFSET);
-    store<u32>(scratch, <u32>ringLength, SetupRequest.RING_LENGTH);
-    store<u32>(scratch, <u32>(block + ringLength), SetupRequest.SQES_OFFSET);
-    store<u32>(scratch, <u32>sqesLength, SetupRequest.SQES_LENGTH);
-    store<u32>(scratch, <u32>(block + ringLength + sqesLength), SetupRequest.ARENA_OFFSET);
-    store<u32>(scratch, <u32>arenaLength, SetupRequest.ARENA_LENGTH);
-    result = uringSetup(scratch);
-    if (result == 0) {
-      this.arena = new Arena(block + ringLength + sqesLength, <u32>arenaLength);
-      this.adopt(scratch);
-    } else {
-      heap.free(allocated);
-    }
-    heap.free(scratch);
-    return result;
-  }
+  pollUs: u32 = 0;
+  private spin: Spin = new Spin();
 
   /** Like `setup`, ends the program when the host refuses. */
   static create(arenaBytes: u32, entries: u32 = 0): Ring {
@@ -97,41 +32,14 @@ export class Ring {
     return ring;
   }
 
-  /** Takes the pointers from the host's reply. */
-  private adopt(reply: usize): void {
-    this.mode = load<u32>(reply, SetupRequest.MODE);
-    this.sqHeadPointer = load<u32>(reply, SetupRequest.SQ_HEAD);
-    this.sqTailPointer = load<u32>(reply, SetupRequest.SQ_TAIL);
-    this.sqFlagsPointer = load<u32>(reply, SetupRequest.SQ_FLAGS);
-    this.sqes = load<u32>(reply, SetupRequest.SQES);
-    this.cqHeadPointer = load<u32>(reply, SetupRequest.CQ_HEAD);
-    this.cqTailPointer = load<u32>(reply, SetupRequest.CQ_TAIL);
-    this.cqOverflowPointer = load<u32>(reply, SetupRequest.CQ_OVERFLOW);
-    this.cqes = load<u32>(reply, SetupRequest.CQES);
-    this.sqEntries = load<u32>(reply, SetupRequest.SQ_ENTRIES_ACTUAL);
-    this.cqEntries = load<u32>(reply, SetupRequest.CQ_ENTRIES_ACTUAL);
-    this.sqMask = this.sqEntries - 1;
-    this.cqMask = this.cqEntries - 1;
-    // The host's self-test moved the indices: begin where they are.
-    const tail = atomic.load<u32>(this.sqTailPointer);
-    this.preparedTail = tail;
-    this.publishedTail = tail;
-    this.submittedTail = tail;
-    this.cqHead = atomic.load<u32>(this.cqHeadPointer);
-    this.fillSqArray(load<u32>(reply, SetupRequest.SQ_ARRAY));
-  }
-
-  /** Kernels before 6.6 read SQE indices from an array: identity, written once. */
-  private fillSqArray(array: usize): void {
-    if (array == 0) return;
-    for (let index: u32 = 0; index < this.sqEntries; index++) {
-      store<u32>(array + (<usize>index << 2), index);
-    }
-  }
-
   /** Whether a kernel thread consumes the SQ. */
   @inline get isPolled(): bool {
     return (this.mode & RingMode.SQPOLL) != 0;
+  }
+
+  /** SQEs prepared and not yet taken by enter. */
+  @inline get unsubmitted(): u32 {
+    return this.preparedTail - this.submittedTail;
   }
 
   /** SQEs that can be prepared now. */
@@ -217,6 +125,16 @@ export class Ring {
     return this.cqes + (<usize>((this.cqHead + index) & this.cqMask) << 4);
   }
 
+  /** The CQE of index 0 in memory; for a reader that keeps its own count, see `cqIndex`. */
+  @inline get firstCqe(): usize {
+    return this.cqes;
+  }
+
+  /** Free-running index of the oldest completion that was not given back. */
+  @inline get cqIndex(): u32 {
+    return this.cqHead;
+  }
+
   /**
    * Looks at the CQ up to `looks` times, without a call; true as soon as a completion is there. For SQPOLL, where the
    * kernel thread works meanwhile; in enter mode only what is already in flight can arrive.
@@ -238,9 +156,42 @@ export class Ring {
     let cqe = this.peekCqe();
     if (cqe != 0) return cqe;
     if (this.hasOverflow()) this.flushOverflow();
+    if (this.pollUs != 0 && this.pollCqe()) return this.peekCqe();
     if (this.submitAndWait(1, timeoutUs) < 0 && this.cqReady() == 0) return 0;
     cqe = this.peekCqe();
     return cqe;
+  }
+
+  /** Hands over what is prepared and polls for `pollUs`; true as soon as a completion is there. */
+  private pollCqe(): bool {
+    if (this.unsubmitted != 0 && this.submit() < 0) return false;
+    for (this.spin.begin(this.pollUs); this.spin.goesOn(); ) {
+      if (this.cqReady() != 0) return true;
+      if (!this.isPolled && this.flushOverflow() < 0) return false;
+    }
+    return this.cqReady() != 0;
+  }
+
+  /**
+   * Asks for no interrupts: no eventfd is signalled and `on_completion` is not called for what completes from now on.
+   * For a guest that polls meanwhile.
+   */
+  disableInterrupts(): void {
+    // Pairs with the kernel's load of the flags in io_eventfd_signal(), after it posted the CQE.
+    atomic.or<u32>(this.cqFlagsPointer, CqFlag.EVENTFD_DISABLED);
+  }
+
+  /**
+   * Asks for interrupts again. What completed while they were disabled raises none, so the answer must be looked at:
+   * a guest goes to sleep only when it is true.
+   *
+   * @returns whether the CQ is empty; if not, take what is there first
+   */
+  enableInterrupts(): bool {
+    // The store and the load of the CQ tail in cqReady() are both sequentially consistent: whoever posts a CQE either
+    // sees interrupts enabled, or its CQE is seen here.
+    atomic.and<u32>(this.cqFlagsPointer, ~<u32>CqFlag.EVENTFD_DISABLED);
+    return this.cqReady() == 0 && !this.hasOverflow();
   }
 
   /** Gives `count` CQEs back to the kernel. */

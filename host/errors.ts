@@ -11,10 +11,13 @@ export type ErrorCode =
   | "ERR_BAD_MODULE"
   | "ERR_BAD_POLICY"
   | "ERR_BAD_GRANT"
+  | "ERR_DEVICE"
   | "ERR_ENGINE_UNAVAILABLE"
   | "ERR_SETUP"
   | "ERR_MEMLOCK"
   | "ERR_SELF_TEST"
+  | "ERR_PERSONALITY"
+  | "ERR_REVOKE"
   | "ERR_MEMORY_MOVED"
   | "ERR_SYSCALL"
   | "ERR_WORKER"
@@ -63,4 +66,21 @@ export class WasmUringError extends Error {
 /** A broken invariant of this library itself. */
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new Error(`wasm-uring bug: ${message}`);
+}
+
+/** A WasmUringError as it crosses between threads: structured clone drops the class and its fields. */
+export interface PortableError {
+  code: ErrorCode;
+  message: string;
+  detail: ErrorDetail;
+}
+
+/** The cause stays behind: it may be anything, and not everything can be cloned. */
+export function toPortable({ code, message, detail }: WasmUringError): PortableError {
+  const { cause: _, ...rest } = detail;
+  return { code, message, detail: rest };
+}
+
+export function reviveError({ code, detail }: PortableError): WasmUringError {
+  return new WasmUringError(code, detail);
 }

@@ -8,6 +8,13 @@
  *   grant(name, nameLength, info)                          the slot of a named grant; fills a `GrantInfo` unless 0
  *   setup(request)                                         builds the ring where the `SetupRequest` says
  *   enter(toSubmit, minComplete, flags, timeoutUs)         io_uring_enter(2); timeoutUs -1 waits without end
+ *   arena(offset, length, index)                           registers a further arena as fixed buffer `index`
+ *   personality(name, nameLength)                          the id of a named personality, for SQEs
+ *
+ * Exports of a guest that the host calls:
+ *
+ *   _start()                                               once, where the guest begins
+ *   on_completion() or on_completion() -> i32              after it, whenever completions were posted; not 0 ends the guest
  */
 
 /** The version of this contract. A request that names another one is refused with -EPROTONOSUPPORT. */
@@ -18,6 +25,9 @@ export const GUEST_ADDRESS_BASE = 0x100000000;
 
 /** The slots of the fixed file table; grants take them from 0 upwards. */
 export const FILE_SLOTS = 64;
+
+/** Fixed buffers of a ring: 0 is the arena of the set-up request, the others are added by `arena`. */
+export const ARENAS_MAX = 16;
 
 /** The largest SQ the kernel accepts (IORING_MAX_ENTRIES). */
 export const SQ_ENTRIES_MAX = 32768;
@@ -81,6 +91,8 @@ export enum RingMode {
   MIRRORED = 8,
   /** The host performs the I/O; no io_uring is involved. */
   EMULATED = 16,
+  /** Completions are polled for on the device (IORING_SETUP_IOPOLL): only reads and writes of O_DIRECT grants. */
+  IOPOLL = 32,
 }
 
 /** Byte offsets in the answer to `query`: what this host allows and recommends to this guest. */
@@ -97,7 +109,7 @@ export const enum Limits {
   /** SQE flags that the policy allows and requires. */
   SQE_FLAGS_ALLOWED = 20,
   SQE_FLAGS_REQUIRED = 24,
-  /** Grants: slots 0 .. GRANTS-1 are filled. */
+  /** Slots 0 .. GRANTS-1 are or were filled, at this moment. */
   GRANTS = 28,
   /** u64 bit map of the opcodes that the policy allows. */
   OPCODES = 32,

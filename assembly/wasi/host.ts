@@ -9,6 +9,10 @@ export declare function argsGet(argv: usize, buffer: usize): i32;
 export declare function argsSizesGet(count: usize, bufferBytes: usize): i32;
 
 // @ts-ignore: decorator
+@external("wasi_snapshot_preview1", "fd_read")
+export declare function fdRead(fd: i32, iovecs: usize, count: i32, read: usize): i32;
+
+// @ts-ignore: decorator
 @external("wasi_snapshot_preview1", "fd_write")
 export declare function fdWrite(fd: i32, iovecs: usize, count: i32, written: usize): i32;
 

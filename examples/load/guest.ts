@@ -1,32 +1,25 @@
 /**
- * The load generator: `iodepth` operations in flight on the grant "data" for `runtime` seconds by
- * this guest's own ring, then one line of JSON. `wasm-uring bench` runs it; by hand:
+ * The load generator: `iodepth` operations in flight on the disk "data" for `runtime` seconds, then
+ * one line of JSON. Which path the disk is on, this guest's own ring or one of the virtqueues, is
+ * the host's configuration. `wasm-uring bench` runs it; by hand:
  *
  *   wasm-uring run --file data=PATH load.wasm --rw randread --bs 4k --iodepth 32 --runtime 1
  */
-import { exit, openGrant, Ring } from "../../assembly";
+import {
+  BlockDevice,
+  exit,
+  openBlockDevice,
+  RingBlockDevice,
+  VirtioBlockDevice,
+} from "../../assembly";
+import { virtioWait } from "../../assembly/virtio-host";
 import { Load } from "./loop";
-import { parseOptions, refuse } from "./options";
+import { Options, parseOptions, refuse } from "./options";
 import { reportLine } from "./report";
 
-/** 64 SQEs and 128 CQEs fill one page each: smaller rings save nothing. */
-const ENTRIES_MIN: u32 = 64;
-
-function entriesFor(depth: u32): u32 {
-  let entries = ENTRIES_MIN;
-  while (entries < depth) entries <<= 1;
-  return entries;
-}
-
-export function _start(): void {
-  const options = parseOptions();
-  const data = openGrant("data");
-  const isAllowed = options.isWrite ? data.canWrite : data.canRead;
-  if (!isAllowed) refuse("the grant does not allow " + options.rw);
-  if (data.sizeBytes < options.bs) refuse("the file is smaller than one block");
-
-  const ring = Ring.create(options.iodepth * options.bs, entriesFor(options.iodepth));
-  const load = new Load(ring, data, options);
+/** Whether any operation failed. */
+function measure<Disk extends BlockDevice>(disk: Disk, options: Options): bool {
+  const load = new Load<Disk>(disk, options);
   load.run();
   reportLine(
     load.ios,
@@ -39,6 +32,34 @@ export function _start(): void {
     load.shorts,
     load.histogram,
   );
-  while (options.hold) ring.submitAndWait(1);
-  if (load.errors > 0) exit(1);
+  return load.errors > 0;
+}
+
+function check(disk: BlockDevice, options: Options): void {
+  if (options.isWrite && disk.isReadOnly) refuse("the disk does not allow " + options.rw);
+  if (disk.capacityBytes < options.bs) refuse("the disk is smaller than one block");
+  if (options.bs % disk.blockBytes != 0) {
+    refuse("--bs is not a multiple of the disk's blocks, " + disk.blockBytes.toString());
+  }
+  if (disk.depth < options.iodepth) {
+    refuse("the disk has room for no more than --iodepth " + disk.depth.toString());
+  }
+}
+
+export function _start(): void {
+  const options = parseOptions();
+  const disk = openBlockDevice("data", options.iodepth, options.bs);
+  check(disk, options);
+  disk.pollUs = options.pollUs;
+  let hasFailed: bool;
+  if (disk instanceof RingBlockDevice) {
+    const onRing = disk as RingBlockDevice;
+    hasFailed = measure<RingBlockDevice>(onRing, options);
+    while (options.hold) onRing.ring.submitAndWait(1);
+  } else {
+    const behindQueue = disk as VirtioBlockDevice;
+    hasFailed = measure<VirtioBlockDevice>(behindQueue, options);
+    while (options.hold) virtioWait(behindQueue.handle, -1);
+  }
+  if (hasFailed) exit(1);
 }

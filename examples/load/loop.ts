@@ -3,20 +3,14 @@
  * for the batch. It is t/io_uring's and bench/native/load.c's loop, step for step, so that their
  * quotient shows what the sandbox costs. Nothing in it allocates.
  *
+ * It is written for the concrete class `Disk`, so that no virtual call is left in it.
+ *
  * The clock costs a call out of the sandbox, so it is read once for a batch (the end of what was
  * reaped and the start of what is prepared next) and only for some batches: as seldom as keeps the
  * clock below about 1 % of the time. Slow devices thus have every operation measured, the page
  * cache about one batch in twenty.
  */
-import {
-  cqeResult,
-  cqeUserData,
-  Grant,
-  monotonicNs,
-  prepReadFixed,
-  prepWriteFixed,
-  Ring,
-} from "../../assembly";
+import { BlockDevice, monotonicNs } from "../../assembly";
 import { clockTimeGet } from "../../assembly/wasi/host";
 import { Histogram } from "./histogram";
 import { Offsets } from "./offsets";
@@ -26,22 +20,20 @@ import { Options } from "./options";
 const STAMP_SPACING_NS: u64 = 30_000;
 /** The runtime's end is looked for when the clock is read: at least this often. */
 const STRIDE_MAX: u32 = 64;
-/** Looks at the CQ, about a millisecond's worth, before a guest under SQPOLL waits by a call. */
-const SPIN_LOOKS: u32 = 1 << 20;
 
 const WASI_CLOCK_PROCESS_CPU: i32 = 2;
 
-export class Load {
+export class Load<Disk extends BlockDevice> {
   histogram: Histogram = new Histogram();
   ios: u64 = 0;
   bytes: u64 = 0;
   elapsedNs: u64 = 0;
   /** CPU time of the whole process, the kernel's poll and worker threads for it included. */
   cpuNs: u64 = 0;
-  /** Calls of enter. */
+  /** Calls out of the sandbox for the disk: of enter, or kicks and waits. */
   calls: u32 = 0;
   errors: u64 = 0;
-  /** Positive errno of the first operation that failed, or of a failed enter. */
+  /** Positive errno of the first operation that failed, or of a failed hand-over. */
   firstErrno: i32 = 0;
   /** Operations that moved fewer bytes than asked. */
   shorts: u64 = 0;
@@ -52,23 +44,20 @@ export class Load {
   private batches: u64 = 0;
   private untilStamp: u32 = 1;
   private offsets: Offsets;
-  private buffers: usize;
   private stamps: usize;
   private isWrite: bool;
   private bs: u32;
 
   constructor(
-    private ring: Ring,
-    private grant: Grant,
+    private disk: Disk,
     private options: Options,
   ) {
     const depth = options.iodepth;
     this.bs = options.bs;
     this.isWrite = options.isWrite;
-    const blocks = grant.sizeBytes / <u64>options.bs;
+    const blocks = disk.capacityBytes / <u64>options.bs;
     this.offsets = new Offsets(options.isRandom, options.bs, min<u64>(blocks, u32.MAX_VALUE));
-    this.buffers = ring.arena.start;
-    fillBuffers(this.buffers, depth * options.bs);
+    for (let slot: u32 = 0; slot < depth; slot++) fillBuffer(disk.buffer(slot), options.bs, slot);
     this.stamps = heap.alloc(depth * 8);
     memory.fill(this.stamps, 0, depth * 8);
   }
@@ -87,7 +76,7 @@ export class Load {
     }
     this.elapsedNs = monotonicNs() - this.startNs;
     this.cpuNs = processCpuNs() - this.cpuNs;
-    this.calls = this.ring.enterCalls - this.calls;
+    this.calls = this.disk.calls - this.calls;
     this.bytes += this.ios * this.bs;
     this.drain();
   }
@@ -97,8 +86,8 @@ export class Load {
    * well later, and puts the better code in place at the next call, never in a loop that is already running.
    */
   private batch(): bool {
-    const ring = this.ring;
-    const ready = ring.cqReady();
+    const disk = this.disk;
+    const ready = disk.ready();
     this.batches++;
     let stamp: u64 = 0;
     if (--this.untilStamp == 0) {
@@ -106,9 +95,8 @@ export class Load {
       if (stamp == 0) return false;
     }
     let now = stamp;
-    for (let index: u32 = 0; index < ready; index++) {
-      const cqe = ring.cqeAt(index);
-      const slot = <u32>cqeUserData(cqe);
+    for (let index: u32 = 0; index < ready && disk.next(); index++) {
+      const slot = disk.tag;
       const stampAt = this.stamps + (<usize>slot << 3);
       const stamped = load<u64>(stampAt);
       if (stamped != 0) {
@@ -116,11 +104,10 @@ export class Load {
         this.histogram.add(now - stamped);
       }
       store<u64>(stampAt, stamp);
-      const result = cqeResult(cqe);
+      const result = disk.result;
       if (result != <i32>this.bs) this.note(result);
       this.start(slot);
     }
-    ring.advance(ready);
     this.ios += ready;
     return true;
   }
@@ -146,23 +133,20 @@ export class Load {
     this.ios = 0;
     this.bytes = 0;
     this.shorts = 0;
-    this.calls = this.ring.enterCalls;
+    this.calls = this.disk.calls;
     this.cpuNs = processCpuNs();
     this.startNs = monotonicNs();
   }
 
   /** Prepares the next operation of this slot. */
   @inline private start(slot: u32): void {
-    let sqe = this.ring.getSqe();
-    // Room for `iodepth` is there, but the poll thread may post a CQE before it gives the SQE back.
-    while (sqe == 0) {
-      this.ring.submit();
-      sqe = this.ring.getSqe();
-    }
-    const buffer = this.buffers + <usize>slot * this.bs;
+    const disk = this.disk;
+    const buffer = disk.buffer(slot);
     const offset = this.offsets.take();
-    if (this.isWrite) prepWriteFixed(sqe, this.grant.slot, buffer, this.bs, offset, slot);
-    else prepReadFixed(sqe, this.grant.slot, buffer, this.bs, offset, slot);
+    const refused = this.isWrite
+      ? disk.write(slot, offset, buffer, this.bs)
+      : disk.read(slot, offset, buffer, this.bs);
+    if (refused != 0) this.fail(refused);
   }
 
   /**
@@ -170,14 +154,8 @@ export class Load {
    * failed.
    */
   @inline private handOver(): bool {
-    const ring = this.ring;
-    if (ring.isPolled) {
-      const woken = ring.submit();
-      if (woken < 0) return this.fail(woken);
-      if (ring.spinCqe(SPIN_LOOKS)) return true;
-    }
-    const result = ring.submitAndWait(1);
-    return result >= 0 || ring.cqReady() != 0 || this.fail(result);
+    const result = this.disk.submitAndWait(1);
+    return result == 0 || this.disk.ready() != 0 || this.fail(result);
   }
 
   private fail(result: i32): bool {
@@ -197,14 +175,11 @@ export class Load {
     }
   }
 
-  /** What is still in flight must not write into the arena later on. */
+  /** What is still in flight must not write into the buffers later on. */
   private drain(): void {
-    const ring = this.ring;
-    let left = this.options.iodepth;
-    while (left > 0 && this.handOver()) {
-      const ready = min(ring.cqReady(), left);
-      ring.advance(ready);
-      left -= ready;
+    const disk = this.disk;
+    while (disk.inFlight > 0 && this.handOver()) {
+      while (disk.next()) {}
     }
   }
 }
@@ -216,8 +191,8 @@ function stride(elapsedNs: u64, batches: u64): u32 {
 }
 
 /** Something that does not compress to nothing, for writes. */
-function fillBuffers(start: usize, lengthBytes: u32): void {
-  let x: u64 = 88172645463325252;
+function fillBuffer(start: usize, lengthBytes: u32, slot: u32): void {
+  let x: u64 = 88172645463325252 + <u64>slot;
   for (let offset: u32 = 0; offset + 8 <= lengthBytes; offset += 8) {
     x ^= x << 13;
     x ^= x >> 7;

@@ -13,8 +13,10 @@ export class Options {
   runtimeNs: u64 = 1_000_000_000;
   /** Nanoseconds of the same load before anything counts: compilation and caches settle. */
   rampNs: u64 = 0;
+  /** How long the guest looks for completions before it waits, where somebody else works meanwhile. */
+  pollUs: u32 = 1000;
   /**
-   * Afterwards keep the ring and wait for nothing, until ended from outside: what does an idle
+   * Afterwards keep the disk and wait for nothing, until ended from outside: what does an idle
    * guest cost?
    */
   hold: bool = false;
@@ -76,8 +78,12 @@ function take(options: Options, name: string, value: string): void {
     const seconds = parseFloat(value);
     if (!(seconds >= 0) || seconds > 1e6) refuse('--ramp-time "' + value + '": not seconds');
     options.rampNs = <u64>(seconds * 1e9);
+  } else if (name == "--poll-us") {
+    const us = parseFloat(value);
+    if (!(us >= 0) || us > 1e6) refuse('--poll-us "' + value + '": not from 0 to 1000000');
+    options.pollUs = <u32>us;
   } else {
-    const known = "--rw, --bs, --iodepth, --runtime, --ramp-time, --hold";
+    const known = "--rw, --bs, --iodepth, --runtime, --ramp-time, --poll-us, --hold";
     refuse('unknown option "' + name + '": use ' + known);
   }
 }

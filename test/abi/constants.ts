@@ -1,6 +1,6 @@
 /**
- * Every constant of the io_uring ABI with the C expression that stands for it in the kernel's
- * headers: what the oracle, the golden file and the portability test compare.
+ * Every constant of the io_uring and virtio ABIs with the C expression that stands for it in the
+ * kernel's headers: what the oracle, the golden file and the portability test compare.
  */
 import * as cqe from "../../assembly/abi/cqe";
 import * as enter from "../../assembly/abi/enter";
@@ -10,9 +10,24 @@ import * as opflag from "../../assembly/abi/opflag";
 import * as register from "../../assembly/abi/register";
 import * as setup from "../../assembly/abi/setup";
 import * as sqe from "../../assembly/abi/sqe";
+import * as virtioBlk from "../../assembly/abi/virtio-blk";
+import * as virtioMmio from "../../assembly/abi/virtio-mmio";
+import * as virtqueue from "../../assembly/abi/virtqueue";
 
 /** The files of assembly/abi that mirror the kernel's headers. */
-export const KERNEL_MODULES = { cqe, enter, errno, op, opflag, register, setup, sqe };
+export const KERNEL_MODULES = {
+  cqe,
+  enter,
+  errno,
+  op,
+  opflag,
+  register,
+  setup,
+  sqe,
+  virtqueue,
+  "virtio-blk": virtioBlk,
+  "virtio-mmio": virtioMmio,
+};
 
 /** What a constant is called in C. */
 export type CName =
@@ -64,7 +79,18 @@ const PREFIXES: Record<string, string> = {
   SyncFileRange: "SYNC_FILE_RANGE_",
   Timeout: "IORING_TIMEOUT_",
   UringCmd: "IORING_URING_CMD_",
+  VirtioBlkFeature: "VIRTIO_BLK_F_",
+  VirtioBlkStatus: "VIRTIO_BLK_S_",
+  VirtioBlkType: "VIRTIO_BLK_T_",
+  VirtioFeature: "VIRTIO_RING_F_",
+  VirtioInterrupt: "VIRTIO_MMIO_INT_",
+  VirtioRegister: "VIRTIO_MMIO_",
+  VirtioStatus: "VIRTIO_CONFIG_S_",
+  VringDescFlag: "VRING_DESC_F_",
 };
+
+/** Enums of this project's own in files that mirror headers. */
+const OWN = ["VirtioDeviceFlag", "VirtioDeviceInfo"];
 
 /** Enums of byte offsets: the structure they describe. */
 const STRUCTS: Record<string, string> = {
@@ -90,6 +116,13 @@ const STRUCTS: Record<string, string> = {
   SqOffset: "io_sqring_offsets",
   Sqe: "io_uring_sqe",
   SyncCancelReg: "io_uring_sync_cancel_reg",
+  VirtioBlkConfig: "virtio_blk_config",
+  VirtioBlkHeader: "virtio_blk_outhdr",
+  VirtioBlkRange: "virtio_blk_discard_write_zeroes",
+  VringAvail: "vring_avail",
+  VringDesc: "vring_desc",
+  VringUsed: "vring_used",
+  VringUsedElement: "vring_used_elem",
 };
 
 /** Names that the rule does not give; null where the headers have none. */
@@ -115,6 +148,20 @@ const VALUE_NAMES: Record<string, string | null> = {
   REG_WAIT_TS: "IORING_REG_WAIT_TS",
   RSRC_REGISTER_SPARSE: "IORING_RSRC_REGISTER_SPARSE",
   SQE128_SIZE: null,
+  "VirtioFeature.VERSION_1": "VIRTIO_F_VERSION_1",
+  VIRTIO_BLK_ID_BYTES: "VIRTIO_BLK_ID_BYTES",
+  VIRTIO_BLK_SECTOR_BYTES: null,
+  VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP: "VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP",
+  VIRTIO_ID_BLOCK: "VIRTIO_ID_BLOCK",
+  VIRTIO_MMIO_MAGIC: null,
+  // In the header this is the name of the register.
+  VIRTIO_MMIO_VERSION: null,
+  VIRTQUEUE_SIZE_MAX: null,
+  VRING_AVAIL_ALIGN: "VRING_AVAIL_ALIGN_SIZE",
+  VRING_AVAIL_F_NO_INTERRUPT: "VRING_AVAIL_F_NO_INTERRUPT",
+  VRING_DESC_ALIGN: "VRING_DESC_ALIGN_SIZE",
+  VRING_USED_ALIGN: "VRING_USED_ALIGN_SIZE",
+  VRING_USED_F_NO_NOTIFY: "VRING_USED_F_NO_NOTIFY",
 };
 
 const FIELD_NAMES: Record<string, string> = {
@@ -129,11 +176,25 @@ const FIELD_NAMES: Record<string, string> = {
   "SyncCancelReg.TIMEOUT_TV_SEC": "timeout.tv_sec",
 };
 
+/** Of structures: what is not the offset of the field of that name, or its size. */
+const STRUCT_NAMES: Record<string, CName | null> = {
+  "Buf.TAIL": { kind: "offset", struct: "io_uring_buf_ring", field: "tail" },
+  // Newer headers go on behind what is known here.
+  "VirtioBlkConfig.SIZE": {
+    kind: "offset",
+    struct: "virtio_blk_config",
+    field: "max_secure_erase_sectors",
+  },
+  "VringAvail.ELEMENT_SIZE": null,
+  "VringUsed.ELEMENT_SIZE": { kind: "size", struct: "vring_used_elem" },
+};
+
 function cValueName(name: string): CName | null {
   const special = VALUE_NAMES[name];
   if (special === null) return null;
   if (special !== undefined) return { kind: "value", name: special };
   const [group = "", member = ""] = name.split(".");
+  if (OWN.includes(group)) return null;
   const prefix = PREFIXES[group];
   if (prefix === undefined) throw new Error(`constants.ts does not say what ${name} is in C`);
   if (group === "Register" && member.startsWith("UNREGISTER_")) {
@@ -146,8 +207,9 @@ function cName(name: string): CName | null {
   const [group = "", member = ""] = name.split(".");
   const struct = STRUCTS[group];
   if (struct === undefined) return cValueName(name);
+  const special = STRUCT_NAMES[name];
+  if (special !== undefined) return special;
   if (member === "SIZE") return { kind: "size", struct };
-  if (name === "Buf.TAIL") return { kind: "offset", struct: "io_uring_buf_ring", field: "tail" };
   return { kind: "offset", struct, field: FIELD_NAMES[name] ?? member.toLowerCase() };
 }
 

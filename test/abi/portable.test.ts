@@ -33,7 +33,7 @@ async function compile(source: string): Promise<Uint8Array> {
       readFile: (name) => {
         if (name === "entry.ts") return source;
         // Nothing else is there to be found: the ABI imports nothing outside itself.
-        const isAbi = /^assembly\/abi\/\w+\.ts$/.test(name) && existsSync(name);
+        const isAbi = /^assembly\/abi\/[\w-]+\.ts$/.test(name) && existsSync(name);
         return isAbi ? readFileSync(name, "utf8") : null;
       },
       writeFile: (_name, contents) => {
