@@ -21,7 +21,7 @@ import {
 export const OPTIONAL_FLAGS = ["IO_LINK", "IO_HARDLINK", "CQE_SKIP_SUCCESS"] as const;
 export type OptionalFlag = (typeof OPTIONAL_FLAGS)[number];
 
-const KEYS = ["name", "opcodes", "sqeFlags", "vetHiddenFields"] as const;
+const KEYS = ["name", "opcodes", "sqeFlags", "vetHiddenFields", "personalities"] as const;
 
 /** Names are printed in reports and messages. */
 const NAME = /^[\x21-\x7e]([\x20-\x7e]{0,62}[\x21-\x7e])?$/;
@@ -31,6 +31,7 @@ const Schema = v.looseObject({
   opcodes: v.pipe(v.array(v.string()), v.minLength(1, "is empty: such a guest could do nothing")),
   sqeFlags: v.optional(v.array(v.string())),
   vetHiddenFields: v.optional(v.boolean()),
+  personalities: v.optional(v.union([v.boolean(), v.array(v.string())])),
 });
 
 export interface CheckedPolicy {
@@ -40,6 +41,8 @@ export interface CheckedPolicy {
   /** Bits of SqeFlag beside FIXED_FILE. */
   sqeFlags: number;
   vetHiddenFields: boolean;
+  /** Names of the personalities that a guest may use; true for all that it is given. */
+  personalities: true | readonly string[];
 }
 
 /** ERR_BAD_POLICY in the house's wording. */
@@ -136,6 +139,7 @@ export function checkCustomPolicy(input: unknown, reservedNames: readonly string
     opcodes,
     sqeFlags = OPTIONAL_FLAGS,
     vetHiddenFields = false,
+    personalities = false,
   } = result.output;
   if (reservedNames.includes(name)) {
     throw badPolicy(what, "that name belongs to a built-in policy", "choose another name");
@@ -146,5 +150,6 @@ export function checkCustomPolicy(input: unknown, reservedNames: readonly string
     opcodes: [...numbers].sort((left, right) => left - right),
     sqeFlags: sqeFlags.reduce((bits, flag) => bits | checkFlag(what, flag), 0),
     vetHiddenFields,
+    personalities: personalities === false ? [] : personalities,
   };
 }

@@ -13,7 +13,7 @@ import { badPolicy, checkCustomPolicy, didYouMean, type OptionalFlag } from "./p
 
 export type { OpName } from "./policy-reasons";
 
-export type PolicyName = "file-read" | "file-write" | "stream";
+export type PolicyName = "file-read" | "file-write" | "stream" | "block-device";
 
 export interface CustomPolicy {
   /** For reports and messages. Default "custom". */
@@ -27,6 +27,11 @@ export interface CustomPolicy {
    * closes the `attr_ptr` oracle of kernels from 6.14 on. Default false.
    */
   vetHiddenFields?: boolean;
+  /**
+   * Whether the guest may carry requests out under the personalities that it is given (`GuestOptions.personalities`):
+   * all of them, or those of these names. Default false.
+   */
+  personalities?: boolean | readonly string[];
 }
 
 export type PolicyOption = PolicyName | CustomPolicy;
@@ -42,18 +47,27 @@ export interface CompiledPolicy {
   sqeFlagsRequired: number;
   /** Asks for `mirrored`, which zeroes every field the policy does not need. */
   vetHiddenFields: boolean;
+  /** Names of the personalities that the guest may use, true for all; absent for none. */
+  personalities?: true | readonly string[];
 }
 
 /**
- * What the built-in policies allow. FALLOCATE is in none: a guest could fill the disk with one SQE.
+ * What the built-in policies allow. FALLOCATE, with which a guest can fill the file system in one SQE, is in none but
+ * block-device, whose discards and zeroes are FALLOCATE: for disks that the embedder gave as a whole.
  */
 const BUILT_IN: Readonly<Record<PolicyName, readonly OpName[]>> = {
   "file-read": ["READ_FIXED", "FADVISE"],
   "file-write": ["FSYNC", "READ_FIXED", "WRITE_FIXED", "SYNC_FILE_RANGE", "FADVISE", "FTRUNCATE"],
   stream: ["READ_FIXED", "WRITE_FIXED", "POLL_ADD", "POLL_REMOVE", "ASYNC_CANCEL", "SHUTDOWN"],
+  "block-device": ["FSYNC", "READ_FIXED", "WRITE_FIXED", "FALLOCATE"],
 };
 
-export const POLICY_NAMES: readonly PolicyName[] = ["file-read", "file-write", "stream"];
+export const POLICY_NAMES: readonly PolicyName[] = [
+  "file-read",
+  "file-write",
+  "stream",
+  "block-device",
+];
 
 function isPolicyName(name: string): name is PolicyName {
   return (POLICY_NAMES as readonly string[]).includes(name);
@@ -67,6 +81,7 @@ function compileChecked(custom: unknown): CompiledPolicy {
     sqeFlagsAllowed: checked.sqeFlags,
     sqeFlagsRequired: SqeFlag.FIXED_FILE,
     vetHiddenFields: checked.vetHiddenFields,
+    personalities: checked.personalities,
   };
 }
 
@@ -130,4 +145,17 @@ export function compilePolicy(option: PolicyOption | string): CompiledPolicy {
   if (typeof option !== "string") return compileChecked(option);
   const decoded = decode(option);
   return typeof decoded === "string" ? compileBuiltIn(decoded) : compileChecked(decoded.custom);
+}
+
+/** What either of two policies allows: for a guest that has files and disks on its ring. */
+export function joinPolicies(left: CompiledPolicy, right: CompiledPolicy): CompiledPolicy {
+  if (left.name === right.name) return left;
+  const opcodes = new Set([...left.opcodes, ...right.opcodes]);
+  return {
+    name: `${left.name}+${right.name}`,
+    opcodes: [...opcodes].sort((one, other) => one - other),
+    sqeFlagsAllowed: left.sqeFlagsAllowed | right.sqeFlagsAllowed,
+    sqeFlagsRequired: left.sqeFlagsRequired | right.sqeFlagsRequired,
+    vetHiddenFields: left.vetHiddenFields || right.vetHiddenFields,
+  };
 }

@@ -46,6 +46,11 @@ export interface VhostUserBlkDevice {
   path: "vhost-user-blk";
   /** Path of the daemon's Unix socket. */
   socket: string;
+  /**
+   * How long a guest that resets its device after the daemon went away waits for it to come back, ms. Default 0: the
+   * device stays lost unless the daemon is there again already.
+   */
+  reconnectMs?: number;
 }
 
 /** The same virtqueue with a RAM disk behind it. */

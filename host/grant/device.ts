@@ -107,6 +107,34 @@ export function refuseBlockDevice(device: bigint, sysfs?: string): Refusal | und
   };
 }
 
+/**
+ * Why a device cannot be polled for completions (IORING_SETUP_IOPOLL); undefined when it can be.
+ *
+ * @param device that a file lies on, or a block device's own number
+ */
+export function refusePolling(device: bigint, sysfs?: string): Refusal | undefined {
+  const folder = sysfsFolder(device, sysfs);
+  const { major, minor } = deviceNumber(device);
+  const polls = readAttribute(folder, "queue/io_poll");
+  if (polls === undefined) {
+    return {
+      why: `no block device ${major}:${minor} is behind it, so there are no queues to poll`,
+      likelyCause: "it lies on tmpfs, overlay, btrfs or a network filesystem",
+      whatToDo: POLL_QUEUES,
+    };
+  }
+  if (polls !== "0") return undefined;
+  const name = readAttribute(folder, "uevent")?.match(/^DEVNAME=(.*)$/m)?.[1];
+  return {
+    why: `queue/io_poll of ${name ?? `${major}:${minor}`} is 0: the device has no poll queues`,
+    whatToDo: POLL_QUEUES,
+  };
+}
+
+const POLL_QUEUES =
+  "use a device with poll queues (nvme.poll_queues=N or virtio_blk.poll_queues=N on the kernel's " +
+  "command line, null_blk with poll_queues=N), or leave iopoll out";
+
 /** Size of a block device or partition; 0 when sysfs does not tell. */
 export function blockDeviceSizeBytes(device: bigint): number {
   try {

@@ -22,6 +22,8 @@ export interface OpenedGrants {
   slots: GrantSlot[];
   /** Closes the descriptors; after the ring is closed. Idempotent. */
   close(): void;
+  /** Closes one of them; when nothing uses it any more. */
+  closeOne(fd: number): void;
 }
 
 const ACCESS_BITS: Readonly<Record<Access, number>> = {
@@ -92,13 +94,19 @@ export function openGrants(
     const table = filesOf(syscalls);
     for (const { fd } of opened.splice(0)) table.close(fd);
   };
+  const closeOne = (fd: number): void => {
+    const at = opened.findIndex((file) => file.fd === fd);
+    if (at < 0) return;
+    opened.splice(at, 1);
+    filesOf(syscalls).close(fd);
+  };
   let current = "granting files";
   try {
     const slots = entries.map(([name, request], slot) => {
       current = describeGrant(name, request);
       return fillSlot(slot, name, request, syscalls, opened);
     });
-    return { slots, close: closeAll };
+    return { slots, close: closeAll, closeOne };
   } catch (error) {
     const created = opened.flatMap((file) => file.created ?? []);
     closeAll();

@@ -8,12 +8,14 @@ import type { Syscalls } from "../ffi/syscalls";
 
 export class GuestMemory {
   readonly memory: WebAssembly.Memory;
+  readonly #shared: boolean;
   #bytes: Uint8Array;
   #view: DataView;
   #words: Int32Array;
 
   constructor(memory: WebAssembly.Memory) {
     this.memory = memory;
+    this.#shared = memory.buffer instanceof SharedArrayBuffer;
     this.#bytes = new Uint8Array(memory.buffer);
     this.#view = new DataView(memory.buffer);
     this.#words = new Int32Array(memory.buffer);
@@ -45,7 +47,8 @@ export class GuestMemory {
    * made unsigned here.
    */
   contains(offset: number, length: number): boolean {
-    return (offset >>> 0) + (length >>> 0) <= this.lengthBytes;
+    const end = (offset >>> 0) + (length >>> 0);
+    return end <= this.#bytes.length || end <= this.lengthBytes;
   }
 
   /** A private copy, or null when the range is not inside memory. */
@@ -60,8 +63,12 @@ export class GuestMemory {
     return syscalls.addressOf(this.bytes);
   }
 
-  /** A non-shared buffer is detached by growth (length 0); a shared one stays valid but short. */
+  /**
+   * A non-shared buffer is detached by growth: its length is 0, which is seen without a call into the engine. A shared
+   * one stays valid but short.
+   */
   #refresh(): void {
+    if (!this.#shared && this.#bytes.length > 0) return;
     const buffer = this.memory.buffer;
     if (buffer === this.#bytes.buffer) return;
     this.#bytes = new Uint8Array(buffer);

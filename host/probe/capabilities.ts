@@ -18,6 +18,7 @@ import {
   registerFiles,
   registerRestrictions,
 } from "../ring/register";
+import { registerBufferTable } from "../ring/buffers";
 import { registerArena } from "../ring/relocate";
 import { restrictionsOf } from "../ring/restrictions";
 import type { Capability, OpcodeSupport } from "./report";
@@ -90,7 +91,7 @@ function tryPlacement(
   request: CheckedRequest,
 ): number {
   const base = stage.baseAddress(syscalls);
-  const ring = createKernelRing(syscalls, request, null, placement, base);
+  const ring = createKernelRing(syscalls, request, { sqpoll: null }, placement, base);
   if (typeof ring === "number") return -ring;
   syscalls.close(ring.fd);
   if (placement === "MAP_FIXED") unmapRing(syscalls, base, request);
@@ -120,6 +121,7 @@ function tryRegisteredRing(syscalls: Syscalls, fd: number): number {
 function tryRelocation(syscalls: Syscalls, stage: GuestMemory, fd: number): number {
   const { arenaOffset, arenaLength } = PROBE_REQUEST;
   const address = stage.baseAddress(syscalls) + BigInt(arenaOffset);
+  registerBufferTable(syscalls, fd);
   registerArena(syscalls, fd, address, arenaOffset, arenaLength);
   return 0;
 }

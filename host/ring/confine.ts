@@ -12,9 +12,10 @@ import { restrictionsOf } from "./restrictions";
  * Opcodes of the policy that this kernel does not know are left out: a guest gets an errno for them, as for any opcode
  * that its kernel lacks.
  *
+ * @returns the opcodes that are allowed
  * @throws WasmUringError ERR_BAD_POLICY, ERR_SETUP, or ERR_ENGINE_UNAVAILABLE; the ring must not be enabled then
  */
-export function confine(context: EngineContext, ringFd: number): void {
+export function confine(context: EngineContext, ringFd: number): readonly number[] {
   const { syscalls, plan } = context;
   const known = probeOpcodes(syscalls, ringFd);
   const restrictions = restrictionsOf(plan.policy, known);
@@ -27,4 +28,5 @@ export function confine(context: EngineContext, ringFd: number): void {
     });
   }
   registerRestrictions(syscalls, ringFd, restrictions.entries, restrictions.count);
+  return plan.policy.opcodes.filter((opcode) => known.has(opcode));
 }

@@ -19,18 +19,36 @@ export interface SqpollOptions {
   cpu?: number;
 }
 
+/** Whose rights a request with a personality has: ids of a user, a group and supplementary groups (none by default). */
+export interface Credentials {
+  uid: number;
+  gid: number;
+  groups?: readonly number[];
+}
+
 /** Everything the host decided about a ring before the guest asks for it. Structured-cloneable. */
 export interface RingPlan {
   engine: "auto" | EngineName;
   policy: CompiledPolicy;
+  /** The grants at the start. */
   slots: readonly GrantSlot[];
+  /** The table of a `SharedSlots` that holds them and what is granted or revoked later. */
+  grants?: SharedArrayBuffer;
   sqpoll: SqpollOptions | null;
+  /** IORING_SETUP_IOPOLL: the grants' devices are polled for completions. Default false. */
+  iopoll?: boolean;
+  /** Credentials to be registered with the ring, by name. Default: none. */
+  personalities?: Readonly<Record<string, Credentials>>;
+  /** The opcodes that this machine's kernel knows; null when it has no io_uring, absent when nobody asked it. */
+  kernelOpcodes?: readonly number[] | null;
   /** Recommended to the guest by `query`. */
   entries: number;
   /** Bound on a guest's request. */
   entriesMax: number;
   /** Signalled when completions are posted; a descriptor of this process. */
   eventFd?: number;
+  /** For a guest that exports `on_completion`: an eventfd of the host's that wakes it. */
+  interruptFd?: number;
   /** Caps of io-wq: [bounded, unbounded] workers. */
   ioWorkersMax: readonly [number, number];
 }
@@ -77,7 +95,7 @@ export interface StopSignal {
 export const SLICE_MS = 50;
 
 export interface EngineStats {
-  /** Calls of the guest's enter import. */
+  /** Calls of the guest's enter import, and of the host's while the guest is idle and waits to be woken. */
   enterCalls: number;
   /** io_uring_enter system calls made for them (0 for emulated). */
   enterSyscalls: number;
@@ -104,6 +122,10 @@ export interface RingEngine {
    * unmap. They keep the ring alive.
    */
   readonly mappings: readonly NativeMapping[];
+  /** The policy's opcodes that can be carried out here, ascending. */
+  readonly opcodes: readonly number[];
+  /** Ids of the registered personalities, by name. */
+  readonly personalities: ReadonlyMap<string, number>;
   /**
    * io_uring_enter for the guest: hands `toSubmit` SQEs over and waits for `minComplete` CQEs, at most `timeoutUs`
    * (-1: no end). Never throws for what the guest did; returns SQEs consumed or a negated errno (-ETIME when a wait
@@ -111,6 +133,19 @@ export interface RingEngine {
    */
   enter(toSubmit: number, minComplete: number, flags: number, timeoutUs: number): number;
   stats(): EngineStats;
+  /**
+   * Registers a range of memory, checked to be whole pages that belong to nothing else, as fixed buffer `index`, which
+   * is free.
+   *
+   * @throws WasmUringError when the environment refuses; nothing has changed then
+   */
+  addArena(index: number, offset: number, length: number): void;
+  /**
+   * Has the ring signal `eventFd` from now on, in place of the plan's.
+   *
+   * @returns false when the engine has no ring that could: what is in flight goes on inside `enter` alone
+   */
+  signalTo(eventFd: number): boolean;
   /**
    * Ordered teardown (design D6): cancel all and wait, unregister, close. After it the memory may
    * be reused. Idempotent.

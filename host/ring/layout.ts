@@ -149,6 +149,23 @@ function checkPlacement(
   return checkOverlap(regions);
 }
 
+/**
+ * Checks where a guest wants a further arena; overlap with what it has already is another question.
+ *
+ * @returns why not, or null
+ */
+export function checkArena(
+  memory: GuestMemory,
+  offset: number,
+  length: number,
+  pageBytes: number,
+): Refusal | null {
+  const refusal = checkRegion({ name: "arena", offset, length }, memory.lengthBytes, pageBytes);
+  if (refusal !== null || length <= ARENA_LENGTH_MAX_BYTES) return refusal;
+  const reason = `an arena of ${length} bytes is larger than ${ARENA_LENGTH_MAX_BYTES}`;
+  return { errno: Errno.EINVAL, reason };
+}
+
 function checkOverlap(regions: readonly Region[]): Refusal | null {
   const sorted = [...regions].sort((a, b) => a.offset - b.offset);
   for (let index = 1; index < sorted.length; index++) {

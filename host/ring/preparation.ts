@@ -107,18 +107,29 @@ function isCancelBad(words: Int32Array, at: number): boolean {
   return narrowed && (cancelFlags & AsyncCancel.ANY) !== 0;
 }
 
-/**
- * Judges the fields of a copied SQE whose opcode the policy allows.
- *
- * @param at index of its first word
- * @returns 0, or a negated errno
- */
-export function prepare(words: Int32Array, at: number): number {
-  const opcode = opcodeOf(words[at] ?? 0);
-  // No credentials are ever registered with the ring.
-  if (personalityOf(words[at + SqeWord.BUFFER] ?? 0) !== 0) return -Errno.EINVAL;
-  if (hasStrayField(words, at, zeroFields[opcode] ?? 0xff)) return -Errno.EINVAL;
-  return isBad(opcode, words, at) ? -Errno.EINVAL : 0;
+export class Preparation {
+  /** By id: 1 when the host registered it with the ring. 0 is nobody's. */
+  readonly #personalities = new Uint8Array(0x1_0000);
+
+  /** @param personalities ids that a guest may name */
+  constructor(personalities: Iterable<number> = []) {
+    for (const id of personalities) this.#personalities[id] = 1;
+    this.#personalities[0] = 1;
+  }
+
+  /**
+   * Judges the fields of a copied SQE whose opcode the policy allows.
+   *
+   * @param at index of its first word
+   * @returns 0, or a negated errno
+   */
+  prepare(words: Int32Array, at: number): number {
+    const opcode = opcodeOf(words[at] ?? 0);
+    const personality = personalityOf(words[at + SqeWord.BUFFER] ?? 0);
+    if (this.#personalities[personality] === 0) return -Errno.EINVAL;
+    if (hasStrayField(words, at, zeroFields[opcode] ?? 0xff)) return -Errno.EINVAL;
+    return isBad(opcode, words, at) ? -Errno.EINVAL : 0;
+  }
 }
 
 function isBad(opcode: number, words: Int32Array, at: number): boolean {

@@ -6,7 +6,6 @@
 import {
   AsyncCancel,
   FILE_SLOTS,
-  FilesUpdate,
   OP_SUPPORTED,
   Probe,
   ProbeOp,
@@ -18,6 +17,7 @@ import {
 import { errnoName, WasmUringError } from "../errors";
 import type { Syscalls } from "../ffi/syscalls";
 import type { GrantSlot } from "./engine";
+import { filesUpdate } from "./files";
 
 function fail(what: string, errno: number, likelyCause: string): WasmUringError {
   return new WasmUringError("ERR_SETUP", {
@@ -51,21 +51,19 @@ export function registerFiles(
   for (const grant of slots) updateFile(syscalls, ringFd, grant.slot, grant.fd, grant.name);
 }
 
-/** Puts one descriptor into a slot. */
-function updateFile(
+/**
+ * Puts one descriptor into a slot.
+ *
+ * @throws WasmUringError ERR_SETUP
+ */
+export function updateFile(
   syscalls: Syscalls,
   ringFd: number,
   slot: number,
   fd: number,
   name: string,
 ): void {
-  // The descriptor lies behind the structure in the one buffer that the call itself keeps alive.
-  const update = new DataView(new ArrayBuffer(FilesUpdate.SIZE + 4));
-  update.setInt32(FilesUpdate.SIZE, fd, true);
-  update.setUint32(FilesUpdate.OFFSET, slot, true);
-  const address = syscalls.addressOf(update) + BigInt(FilesUpdate.SIZE);
-  update.setBigUint64(FilesUpdate.FDS, address, true);
-  const bytes = new Uint8Array(update.buffer);
+  const bytes = filesUpdate(syscalls, slot, fd);
   const done = syscalls.ioUringRegister(ringFd, Register.FILES_UPDATE, bytes, 1);
   if (done !== 1) {
     throw fail(
@@ -128,6 +126,11 @@ export function registerEventfd(syscalls: Syscalls, ringFd: number, eventFd: num
   const result = syscalls.ioUringRegister(ringFd, Register.EVENTFD, bytes, 1);
   if (result < 0)
     throw fail(`registering eventfd ${eventFd}`, -result, "the descriptor is not an eventfd");
+}
+
+/** Nothing when none is registered. */
+export function unregisterEventfd(syscalls: Syscalls, ringFd: number): void {
+  syscalls.ioUringRegister(ringFd, Register.UNREGISTER_EVENTFD, null, 0);
 }
 
 /** Caps the bounded and unbounded io-wq workers (5.15). */

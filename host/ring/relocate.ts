@@ -5,9 +5,10 @@
  *
  * mremap(2) with MREMAP_DONTUNMAP (5.7). The guest is inside its set-up call meanwhile and touches nothing.
  */
-import { Errno, GUEST_ADDRESS_BASE, IoVec, Register } from "../abi";
+import { Errno, GUEST_ADDRESS_BASE } from "../abi";
 import { errnoName, WasmUringError } from "../errors";
 import type { Syscalls } from "../ffi/syscalls";
+import { registerBuffer } from "./buffers";
 
 const PROT_NONE = 0;
 const MAP_PRIVATE_ANONYMOUS_NORESERVE_FIXED_NOREPLACE = 0x2 | 0x20 | 0x4000 | 0x100000;
@@ -56,11 +57,11 @@ function claimError(target: bigint, length: number, errno: number): WasmUringErr
 }
 
 /**
- * Registers [address, address + length) as the ring's one fixed buffer, known to the kernel by its guest address.
+ * Registers [address, address + length) as the ring's fixed buffer `index`, known to the kernel by its guest address.
  * On failure the pages are back where they were.
  *
  * @throws WasmUringError ERR_MEMLOCK when the pages may not be pinned, ERR_ENGINE_UNAVAILABLE when they cannot be moved
- *   (another engine needs no move), ERR_SETUP otherwise
+ *   (another engine needs no move), ERR_MEMORY_MOVED when they cannot be moved back, ERR_SETUP otherwise
  */
 export function registerArena(
   syscalls: Syscalls,
@@ -68,6 +69,7 @@ export function registerArena(
   address: bigint,
   guestOffset: number,
   length: number,
+  index = 0,
 ): void {
   const target = BigInt(GUEST_ADDRESS_BASE) + BigInt(guestOffset);
   claimTarget(syscalls, target, length);
@@ -92,7 +94,7 @@ export function registerArena(
   }
   let result: number;
   try {
-    result = registerBuffer(syscalls, ringFd, target, length);
+    result = registerBuffer(syscalls, ringFd, index, target, length);
   } finally {
     moveBack(syscalls, target, address, length);
   }
@@ -106,7 +108,7 @@ const BACK_TRIES = 3;
  * The guest's pages go back to where they were. Should the kernel refuse to the end, their content does: the old range
  * is still mapped (MREMAP_DONTUNMAP), but what the kernel has pinned is no longer what the guest sees.
  *
- * @throws WasmUringError ERR_SETUP then: the ring must be closed
+ * @throws WasmUringError ERR_MEMORY_MOVED then: the ring must be closed
  */
 function moveBack(syscalls: Syscalls, target: bigint, address: bigint, length: number): void {
   let back = 0n;
@@ -117,7 +119,7 @@ function moveBack(syscalls: Syscalls, target: bigint, address: bigint, length: n
   const source = new Uint8Array(syscalls.viewOf(target, length));
   new Uint8Array(syscalls.viewOf(address, length)).set(source);
   syscalls.munmap(target, length);
-  throw new WasmUringError("ERR_SETUP", {
+  throw new WasmUringError("ERR_MEMORY_MOVED", {
     what: `moving the arena of ${length} bytes back from its guest address 0x${target.toString(16)}`,
     why: errnoName(Number(-back)),
     likelyCause: "the process has as many mappings as it may (vm.max_map_count)",
@@ -127,22 +129,9 @@ function moveBack(syscalls: Syscalls, target: bigint, address: bigint, length: n
   });
 }
 
-/** IORING_REGISTER_BUFFERS of one buffer, at the address as it is. */
-export function registerBuffer(
-  syscalls: Syscalls,
-  ringFd: number,
-  address: bigint,
-  length: number,
-): number {
-  const vector = new DataView(new ArrayBuffer(IoVec.SIZE));
-  vector.setBigUint64(IoVec.BASE, address, true);
-  vector.setBigUint64(IoVec.LEN, BigInt(length), true);
-  return syscalls.ioUringRegister(ringFd, Register.BUFFERS, new Uint8Array(vector.buffer), 1);
-}
-
 /** The error of a refused buffer registration; ENOMEM is the locked-memory limit, which is named. */
 export function registerError(syscalls: Syscalls, errno: number, length: number): WasmUringError {
-  const what = `registering the arena of ${length} bytes as the ring's fixed buffer`;
+  const what = `registering the arena of ${length} bytes as a fixed buffer of the ring`;
   if (errno !== Errno.ENOMEM) {
     return new WasmUringError("ERR_SETUP", {
       what,

@@ -93,8 +93,11 @@ const emulatedRung: Rung = {
   label: "emulated",
   needsIoUring: false,
   attempt(context) {
-    if (context.plan.sqpoll !== null) {
-      return { refused: "SQPOLL needs io_uring", denied: false };
+    const { sqpoll, iopoll = false, personalities = {} } = context.plan;
+    if (sqpoll !== null) return { refused: "SQPOLL needs io_uring", denied: false };
+    if (iopoll) return { refused: "IOPOLL needs io_uring", denied: false };
+    if (Object.keys(personalities).length > 0) {
+      return { refused: "personalities need io_uring", denied: false };
     }
     const engine = startEmulated(context);
     return { engine, setupFlags: 0, reason: "the host performs the I/O by ordinary system calls" };
@@ -130,7 +133,11 @@ function flagNames(flags: number): string[] {
 }
 
 /** What a rung may fail with half-way and another may cure: an older kernel's register calls, a taken address. */
-const CURABLE: ReadonlySet<ErrorCode> = new Set(["ERR_ENGINE_UNAVAILABLE", "ERR_SETUP"]);
+const CURABLE: ReadonlySet<ErrorCode> = new Set([
+  "ERR_ENGINE_UNAVAILABLE",
+  "ERR_SETUP",
+  "ERR_MEMORY_MOVED",
+]);
 
 /** A rung that fails half-way has undone itself and, unless it was asked for by name, counts as refused. */
 function tryRung(rung: Rung, context: SetupContext): Attempt {

@@ -102,7 +102,7 @@ fault(
     const { calls } = await setUpFailing("mapped", false, -1, 0);
     const back = calls.lastIndexOf("mremap");
     const { outcome } = await setUpFailing("mapped", false, back, Errno.ENOMEM, 1000);
-    assert.is(outcome, "ERR_SETUP");
+    assert.is(outcome, "ERR_MEMORY_MOVED");
   },
 );
 

@@ -11,14 +11,14 @@
  */
 import { EnterFlag, Errno, FILE_SLOTS, Op, RingMode, SqeFlag } from "../../abi";
 import type { Syscalls } from "../../ffi/syscalls";
-import { ArenaWindow } from "../arena-window";
+import { ArenaWindows } from "../arena-window";
 import { CompletionSignal } from "../completion-signal";
 import type { EngineContext, EngineStats, RingEngine, RingLayout, StopSignal } from "../engine";
 import { SLICE_MS } from "../engine";
 import { GuestRing } from "../guest-ring";
 import { Policing } from "../policing";
-import { prepare } from "../preparation";
-import { SlotTable } from "../slot-table";
+import { Preparation } from "../preparation";
+import { SlotTable, sharedSlotsOf } from "../slot-table";
 import { SQE_WORDS, SqeWord } from "../sqe-word";
 import { Executor } from "./execute";
 import type { FileBackend } from "./files";
@@ -46,10 +46,16 @@ class EmulatedEngine implements RingEngine {
   readonly layout: RingLayout;
   readonly ringFd = -1;
   readonly mappings = [];
+  readonly opcodes: readonly number[];
+  readonly personalities: ReadonlyMap<string, number> = new Map();
   readonly #backend: FileBackend;
   readonly #stop: StopSignal;
   readonly #ring: GuestRing;
   readonly #policing: Policing;
+  readonly #preparation = new Preparation();
+  readonly #slots: SlotTable;
+  readonly #windows: ArenaWindows;
+  readonly #transfers: Transfers;
   readonly #operations: Operations;
   readonly #overflow: Overflow;
   readonly #pending: Pending;
@@ -70,18 +76,26 @@ class EmulatedEngine implements RingEngine {
     this.#stop = stop;
     this.#policing = new Policing(plan.policy);
     this.#signal = new CompletionSignal(memory, this.layout.cqFlags, plan.eventFd);
-    const slots = new SlotTable(plan.slots);
+    const slots = new SlotTable(sharedSlotsOf(plan));
     const poll = new PollSet(backend);
-    const window = new ArenaWindow(request);
+    const windows = new ArenaWindows(request);
+    this.#slots = slots;
+    this.#windows = windows;
+    this.opcodes = plan.policy.opcodes;
     this.#operations = new Operations(request.cqEntries * BACKLOG_FACTOR);
     this.#overflow = new Overflow(request.cqEntries * BACKLOG_FACTOR);
-    const transfers = new Transfers(this.#operations, backend, window, poll, FILE_SLOTS);
+    const transfers = new Transfers(this.#operations, backend, windows, poll, FILE_SLOTS);
+    this.#transfers = transfers;
     this.#pending = new Pending(this.#operations, slots, poll, transfers);
     this.#executor = new Executor(this.#operations, backend, slots, this.#pending, poll, transfers);
   }
 
   enter(toSubmit: number, minComplete: number, flags: number, timeoutUs: number): number {
+    // What lies between uses the grants' descriptors, and sees first which of them went.
+    this.#slots.beginUse();
+    if (this.#slots.refresh()) this.#dropLost();
     const result = this.#enter(toSubmit, minComplete, flags, timeoutUs);
+    this.#slots.endUse();
     this.#signal.update(this.#ring.posted);
     return result;
   }
@@ -114,6 +128,14 @@ class EmulatedEngine implements RingEngine {
       completed: this.#ring.posted,
       denied: this.#denied,
     };
+  }
+
+  addArena(index: number, offset: number, length: number): void {
+    this.#windows.add(index, offset, length);
+  }
+
+  signalTo(): boolean {
+    return false;
   }
 
   /** Nothing runs outside enter: what is pending is dropped. */
@@ -162,7 +184,7 @@ class EmulatedEngine implements RingEngine {
     const verdict = this.#policing.judge(this.#operations.word(operation, SqeWord.HEAD));
     if (verdict === -Errno.EACCES) this.#denied++;
     if (verdict !== 0) return verdict;
-    const prepared = prepare(this.#operations.words, operation * SQE_WORDS);
+    const prepared = this.#preparation.prepare(this.#operations.words, operation * SQE_WORDS);
     if (prepared !== 0 || this.#operations.opcode(operation) !== Op.POLL_ADD) return prepared;
     return this.#operations.word(operation, SqeWord.LEN) !== 0 ? -Errno.EINVAL : 0; // multishot
   }
@@ -245,8 +267,20 @@ class EmulatedEngine implements RingEngine {
     return settled;
   }
 
+  /** What waits for a file that was taken away is cancelled; its descriptor may then be closed. */
+  #dropLost(): void {
+    for (let slot = 0; slot < FILE_SLOTS; slot++) {
+      if (!this.#slots.isLost(slot)) continue;
+      this.#pending.cancelSlot(slot);
+      this.#transfers.forget(slot);
+    }
+    this.#slots.acknowledge();
+    this.#work();
+  }
+
   #wait(wanted: number, end: number): number {
     for (;;) {
+      if (this.#slots.refresh()) this.#dropLost();
       if (this.#overflow.count > 0) this.#overflow.flush(this.#ring);
       if (this.#ring.available() >= wanted) return 0;
       if (this.#stop.stopped()) return -Errno.EINTR;

@@ -58,6 +58,17 @@ export class Pending {
     this.count--;
   }
 
+  /** Cancels what waits for the file that was in a slot. */
+  cancelSlot(slot: number): void {
+    for (let place = 0; place < this.count; ) {
+      const operation = this.at(place);
+      if (this.#operations.word(operation, SqeWord.FD) === slot) {
+        this.remove(place);
+        this.#operations.settle(operation, -Errno.ECANCELED, true);
+      } else place++;
+    }
+  }
+
   /**
    * Waits until something happens to one of the files, `timeoutMs` at most, and settles the
    * operations that it lets finish.

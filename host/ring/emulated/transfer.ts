@@ -4,7 +4,7 @@
  * what would block is PENDING, and is tried again when poll(2) says so.
  */
 import { Errno, GrantAccess, GrantKind, Op, Poll, Rwf } from "../../abi";
-import type { ArenaWindow } from "../arena-window";
+import type { ArenaWindows } from "../arena-window";
 import type { GrantSlot } from "../engine";
 import { isStream } from "../slot-table";
 import { leavesFile, SQE_WORDS, SqeWord, unsigned64 } from "../sqe-word";
@@ -37,7 +37,7 @@ const PIPE_CHUNK_BYTES = 4096;
 export class Transfers {
   readonly #operations: Operations;
   readonly #backend: FileBackend;
-  readonly #window: ArenaWindow;
+  readonly #windows: ArenaWindows;
   readonly #poll: PollSet;
   /** By slot and direction: the file does not know RWF_NOWAIT (pipes before 6.4, terminals). */
   readonly #blind: Uint8Array;
@@ -45,22 +45,27 @@ export class Transfers {
   constructor(
     operations: Operations,
     backend: FileBackend,
-    window: ArenaWindow,
+    windows: ArenaWindows,
     poll: PollSet,
     slots: number,
   ) {
     this.#operations = operations;
     this.#backend = backend;
-    this.#window = window;
+    this.#windows = windows;
     this.#poll = poll;
     this.#blind = new Uint8Array(slots * 2);
+  }
+
+  /** Another file may lie in the slot. */
+  forget(slot: number): void {
+    this.#blind.fill(0, slot * 2, slot * 2 + 2);
   }
 
   /** @returns bytes, a negated errno, or PENDING */
   run(operation: number, grant: GrantSlot): number {
     const operations = this.#operations;
     const writes = operations.opcode(operation) === Op.WRITE_FIXED;
-    const offset = this.#window.locate(operations.words, operation * SQE_WORDS);
+    const offset = this.#windows.locate(operations.words, operation * SQE_WORDS);
     if (offset < 0) return -Errno.EFAULT;
     const needed = writes ? GrantAccess.WRITE : GrantAccess.READ;
     // A timer opens for writing but has no write: the kernel says EINVAL, and is asked.

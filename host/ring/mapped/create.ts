@@ -55,8 +55,16 @@ function fillParams(
   return params;
 }
 
-function requiredFlags(sqpoll: SqpollOptions | null, placement: Placement): number {
+/** How a ring is driven: who submits, and who looks for completions. */
+export interface RingDrive {
+  sqpoll: SqpollOptions | null;
+  /** IORING_SETUP_IOPOLL. */
+  iopoll?: boolean;
+}
+
+function requiredFlags({ sqpoll, iopoll }: RingDrive, placement: Placement): number {
   let flags = SetupFlag.R_DISABLED | SetupFlag.CQSIZE;
+  if (iopoll === true) flags |= SetupFlag.IOPOLL;
   if (placement === "NO_MMAP") flags |= SetupFlag.NO_MMAP;
   if (sqpoll !== null) flags |= SetupFlag.SQPOLL;
   if (sqpoll?.cpu !== undefined) flags |= SetupFlag.SQ_AFF;
@@ -77,11 +85,12 @@ function optionalFlags(sqpoll: SqpollOptions | null): number[] {
 function setup(
   syscalls: Syscalls,
   request: CheckedRequest,
-  sqpoll: SqpollOptions | null,
+  drive: RingDrive,
   placement: Placement,
   base: bigint | null,
 ): KernelRing | number {
-  const required = requiredFlags(sqpoll, placement);
+  const { sqpoll } = drive;
+  const required = requiredFlags(drive, placement);
   const optional = optionalFlags(sqpoll);
   let errno = 0;
   for (let dropped = 0; dropped <= optional.length; dropped++) {
@@ -142,11 +151,11 @@ function mapOver(
 export function createKernelRing(
   syscalls: Syscalls,
   request: CheckedRequest,
-  sqpoll: SqpollOptions | null,
+  drive: RingDrive,
   placement: Placement,
   base: bigint,
 ): KernelRing | number {
-  const ring = setup(syscalls, request, sqpoll, placement, placement === "NO_MMAP" ? base : null);
+  const ring = setup(syscalls, request, drive, placement, placement === "NO_MMAP" ? base : null);
   if (typeof ring === "number") {
     if (ring === Errno.ENOMEM)
       throw memlockError(syscalls, `creating a ring of ${request.sqEntries} entries`);

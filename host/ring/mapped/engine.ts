@@ -7,7 +7,8 @@ import type { Syscalls } from "../../ffi/syscalls";
 import type { GuestMemory } from "../../memory/guest-memory";
 import { memoryMovedError } from "../../memory/guest-memory";
 import type { EngineContext, EngineStats, RingEngine, RingLayout } from "../engine";
-import { unregisterRingFd } from "../register";
+import { registerEventfd, unregisterEventfd, unregisterRingFd } from "../register";
+import { registerArena } from "../relocate";
 import { closeRing } from "./close";
 import type { KernelRing } from "./create";
 import { Enter, firstSliceUs } from "./enter";
@@ -18,11 +19,20 @@ const GUEST_FLAGS = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP;
 /** After a wrong guess, every so many-th enter tries again whether operations complete inline. */
 const INLINE_RETRY_CALLS = 64;
 
+/** What set-up came to. */
+export interface MappedTerms {
+  layout: RingLayout;
+  opcodes: readonly number[];
+  personalities: ReadonlyMap<string, number>;
+}
+
 export class MappedEngine implements RingEngine {
   readonly name = "mapped";
   readonly layout: RingLayout;
   readonly ringFd: number;
   readonly mappings = []; // its pages are the guest's
+  readonly opcodes: readonly number[];
+  readonly personalities: ReadonlyMap<string, number>;
   readonly #syscalls: Syscalls;
   readonly #memory: GuestMemory;
   readonly #base: bigint;
@@ -46,11 +56,13 @@ export class MappedEngine implements RingEngine {
   constructor(
     context: EngineContext,
     ring: KernelRing,
-    layout: RingLayout,
+    terms: MappedTerms,
     registeredIndex: number,
     unwind: () => void,
   ) {
-    this.layout = layout;
+    this.layout = terms.layout;
+    this.opcodes = terms.opcodes;
+    this.personalities = terms.personalities;
     this.ringFd = ring.fd;
     this.#syscalls = context.syscalls;
     this.#memory = context.memory;
@@ -66,6 +78,7 @@ export class MappedEngine implements RingEngine {
       registered ? registeredIndex : ring.fd,
       registered ? EnterFlag.REGISTERED_RING : 0,
       context.stop,
+      (ring.flags & SetupFlag.IOPOLL) !== 0,
     );
   }
 
@@ -109,6 +122,18 @@ export class MappedEngine implements RingEngine {
       completed: completed - SELF_TEST_OPERATIONS,
       denied: null,
     };
+  }
+
+  addArena(index: number, offset: number, length: number): void {
+    if (this.#words.length === 0) this.#refresh();
+    const address = this.#base + BigInt(offset);
+    registerArena(this.#syscalls, this.ringFd, address, offset, length, index);
+  }
+
+  signalTo(eventFd: number): boolean {
+    unregisterEventfd(this.#syscalls, this.ringFd);
+    registerEventfd(this.#syscalls, this.ringFd, eventFd);
+    return true;
   }
 
   close(): void {

@@ -9,6 +9,12 @@ import { SLICE_MS, type StopSignal } from "../engine";
 
 const SLICE_US = SLICE_MS * 1000;
 
+/** A polled ring with nothing in flight does not wait: after so many looks in vain each one is followed by a pause. */
+const POLLS_BEFORE_PAUSE = 20_000;
+const POLL_PAUSE_MS = 1;
+
+const pauseWord = new Int32Array(new SharedArrayBuffer(4));
+
 /** Waits of one thread on one kernel ring. */
 export class Enter {
   /** io_uring_enter system calls made. */
@@ -17,17 +23,22 @@ export class Enter {
   readonly #fd: number;
   readonly #fdFlag: number;
   readonly #stop: StopSignal;
+  readonly #polled: boolean;
   readonly #argument: DataView;
   readonly #argumentAddress: number;
   readonly #timespec: number;
   #armedUs = -1;
 
-  /** @param fdFlag EnterFlag.REGISTERED_RING when `fd` is an index of a registered ring, else 0 */
-  constructor(syscalls: Syscalls, fd: number, fdFlag: number, stop: StopSignal) {
+  /**
+   * @param fdFlag EnterFlag.REGISTERED_RING when `fd` is an index of a registered ring, else 0
+   * @param polled IORING_SETUP_IOPOLL: the kernel polls in a wait, and heeds no timeout
+   */
+  constructor(syscalls: Syscalls, fd: number, fdFlag: number, stop: StopSignal, polled = false) {
     this.#syscalls = syscalls;
     this.#fd = fd;
     this.#fdFlag = fdFlag;
     this.#stop = stop;
+    this.#polled = polled;
     this.#timespec = GeteventsArg.SIZE;
     this.#argument = new DataView(new ArrayBuffer(GeteventsArg.SIZE + KernelTimespec.SIZE));
     const address = syscalls.addressOf(this.#argument);
@@ -70,14 +81,20 @@ export class Enter {
     timeoutUs: number,
   ): number {
     const end = timeoutUs < 0 ? Infinity : performance.now() + timeoutUs / 1000;
-    for (;;) {
+    for (let looks = 0; ; looks++) {
       if (this.#stop.stopped()) return -Errno.EINTR;
       if (ready()) return 0;
       const leftUs = Math.ceil((end - performance.now()) * 1000);
       if (leftUs <= 0) return -Errno.ETIME;
       const result = this.submitAndWait(0, minComplete, flags, Math.min(leftUs, SLICE_US));
       if (result < 0 && result !== -Errno.ETIME && result !== -Errno.EINTR) return result;
+      this.rest(looks);
     }
+  }
+
+  /** Between two looks of a wait: a pause when a polled ring was looked at often and in vain. */
+  rest(looks: number): void {
+    if (this.#polled && looks > POLLS_BEFORE_PAUSE) Atomics.wait(pauseWord, 0, 0, POLL_PAUSE_MS);
   }
 
   #arm(timeoutUs: number): void {

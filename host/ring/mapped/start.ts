@@ -3,8 +3,10 @@
  * undone when a step fails.
  */
 import { CqOffset, Params, RingMode, SetupFlag, SqOffset } from "../../abi";
+import { registerBufferTable } from "../buffers";
 import { confine } from "../confine";
 import type { CheckedRequest, EngineContext, RingLayout } from "../engine";
+import { registerPersonalities } from "../personalities";
 import {
   capIoWorkers,
   enableRing,
@@ -35,7 +37,8 @@ function layoutOf(ring: KernelRing, request: CheckedRequest): RingLayout {
     // Without a poll thread, what completes later (COOP_TASKRUN) is posted when this thread enters the kernel.
     mode:
       RingMode.MAPPED |
-      ((ring.flags & SetupFlag.SQPOLL) !== 0 ? RingMode.SQPOLL : RingMode.DEFER_TASKRUN),
+      ((ring.flags & SetupFlag.SQPOLL) !== 0 ? RingMode.SQPOLL : RingMode.DEFER_TASKRUN) |
+      ((ring.flags & SetupFlag.IOPOLL) !== 0 ? RingMode.IOPOLL : 0),
     sqHead: at + sq(SqOffset.HEAD),
     sqTail: at + sq(SqOffset.TAIL),
     sqFlags: at + sq(SqOffset.FLAGS),
@@ -68,16 +71,19 @@ function prepare(
   const { syscalls, request, plan, memory } = context;
   registerFiles(syscalls, ring.fd, plan.slots);
   const arena = base + BigInt(request.arenaOffset);
+  registerBufferTable(syscalls, ring.fd);
   registerArena(syscalls, ring.fd, arena, request.arenaOffset, request.arenaLength);
   capIoWorkers(syscalls, ring.fd, plan.ioWorkersMax);
-  confine(context, ring.fd);
+  const personalities = registerPersonalities(syscalls, ring.fd, plan);
+  const opcodes = confine(context, ring.fd);
   enableRing(syscalls, ring.fd);
   const layout = layoutOf(ring, request);
   const [opcode] = plan.policy.opcodes;
   selfTest(syscalls, ring.fd, memory, layout, opcode ?? 0);
   // Only now: the self-test's completions are nobody's business.
   if (plan.eventFd !== undefined) registerEventfd(syscalls, ring.fd, plan.eventFd);
-  return new MappedEngine(context, ring, layout, registeredIndex, unwind);
+  const terms = { layout, opcodes, personalities };
+  return new MappedEngine(context, ring, terms, registeredIndex, unwind);
 }
 
 /**
@@ -88,7 +94,7 @@ export function startMapped(context: EngineContext, placement: Placement): Mappe
   const { syscalls, request, plan, memory } = context;
   const base = memory.baseAddress(syscalls);
   clearRing(context);
-  const ring = createKernelRing(syscalls, request, plan.sqpoll, placement, base);
+  const ring = createKernelRing(syscalls, request, plan, placement, base);
   if (typeof ring === "number") return ring;
   const registeredIndex = registerRingFd(syscalls, ring.fd);
   let pollThread = -1;

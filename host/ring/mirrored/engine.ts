@@ -13,12 +13,14 @@ import { memoryMovedError } from "../../memory/guest-memory";
 import { CompletionSignal } from "../completion-signal";
 import type { EngineContext, EngineStats, NativeMapping, RingEngine, RingLayout } from "../engine";
 import { GuestRing } from "../guest-ring";
+import type { HostRing } from "../host-ring";
 import { closeRing } from "../mapped/close";
 import { Enter, firstSliceUs } from "../mapped/enter";
+import { registerEventfd, unregisterEventfd } from "../register";
+import { SlotTable, sharedSlotsOf } from "../slot-table";
 import { SQE_WORDS } from "../sqe-word";
-import type { HostRing } from "./host-ring";
 import { Rewriter } from "./rewrite";
-import { startHostRing } from "./start";
+import { type HostRingStart, registerHostArena, startHostRing } from "./start";
 
 /** What a guest may say in enter's flags. Not SQ_WAIT: it waits without end on words that the guest writes. */
 const GUEST_FLAGS = EnterFlag.GETEVENTS | EnterFlag.SQ_WAKEUP;
@@ -34,9 +36,12 @@ class MirroredEngine implements RingEngine {
   readonly layout: RingLayout;
   readonly ringFd: number;
   readonly mappings: readonly NativeMapping[];
+  readonly opcodes: readonly number[];
+  readonly personalities: ReadonlyMap<string, number>;
   readonly #context: EngineContext;
   readonly #host: HostRing;
   readonly #guest: GuestRing;
+  readonly #slots: SlotTable;
   readonly #rewriter: Rewriter;
   readonly #enter: Enter;
   readonly #signal: CompletionSignal;
@@ -48,13 +53,19 @@ class MirroredEngine implements RingEngine {
   #submitted = 0;
   #closed = false;
 
-  constructor(context: EngineContext, host: HostRing) {
+  constructor(context: EngineContext, { host, opcodes, personalities }: HostRingStart) {
     const { memory, syscalls, request, plan, stop } = context;
     // Like DEFER_TASKRUN: a CQE reaches the guest's queue only inside enter.
-    this.#guest = new GuestRing(memory, request, RingMode.MIRRORED | RingMode.DEFER_TASKRUN);
+    const polled = plan.iopoll === true;
+    const mode = RingMode.MIRRORED | RingMode.DEFER_TASKRUN | (polled ? RingMode.IOPOLL : 0);
+    this.#guest = new GuestRing(memory, request, mode);
+    this.opcodes = opcodes;
+    this.personalities = personalities;
     this.#base = memory.baseAddress(syscalls);
-    this.#rewriter = new Rewriter(plan, request, Number(this.#base));
-    this.#enter = new Enter(syscalls, host.fd, 0, stop);
+    this.#slots = new SlotTable(sharedSlotsOf(plan));
+    const ids = personalities.values();
+    this.#rewriter = new Rewriter(plan, request, this.#slots, ids, Number(this.#base));
+    this.#enter = new Enter(syscalls, host.fd, 0, stop, polled);
     this.#context = context;
     this.#host = host;
     this.layout = this.#guest.layout;
@@ -74,6 +85,8 @@ class MirroredEngine implements RingEngine {
     if (this.#closed) return -Errno.EBADF;
     if ((flags & ~GUEST_FLAGS) !== 0) return -Errno.EINVAL;
     if (this.#guest.refresh() || this.#moved) this.#checkBase();
+    // What was in flight on a grant that went is cancelled by who took it.
+    this.#slots.refresh();
     this.#collect();
     const pending = this.#guest.pending();
     const count = Math.min(toSubmit >>> 0, pending);
@@ -100,6 +113,19 @@ class MirroredEngine implements RingEngine {
       completed: this.#guest.posted,
       denied: this.#rewriter.denied,
     };
+  }
+
+  addArena(index: number, offset: number, length: number): void {
+    if (this.#guest.refresh() || this.#moved) this.#checkBase();
+    registerHostArena(this.#context, this.ringFd, index, offset, length);
+    this.#rewriter.addArena(index, offset, length);
+  }
+
+  /** The host's ring signals what the next enter moves to the guest, whose own eventfd is not touched. */
+  signalTo(eventFd: number): boolean {
+    unregisterEventfd(this.#context.syscalls, this.ringFd);
+    registerEventfd(this.#context.syscalls, this.ringFd, eventFd);
+    return true;
   }
 
   close(): void {
@@ -139,7 +165,7 @@ class MirroredEngine implements RingEngine {
   }
 
   #wait(wanted: number, end: number): number {
-    for (;;) {
+    for (let looks = 0; ; looks++) {
       const missing = wanted - this.#guest.available();
       if (missing <= 0) return 0;
       if (this.#context.stop.stopped()) return -Errno.EINTR;
@@ -148,6 +174,7 @@ class MirroredEngine implements RingEngine {
       const result = this.#enter.submitAndWait(0, missing, 0, firstSliceUs(leftUs));
       this.#collect();
       if (result < 0 && result !== -Errno.ETIME && result !== -Errno.EINTR) return result;
+      this.#enter.rest(looks);
     }
   }
 
@@ -184,7 +211,7 @@ class MirroredEngine implements RingEngine {
  * @throws WasmUringError when a later step fails; nothing is left behind
  */
 export function startMirrored(context: EngineContext): MirroredStart | number {
-  const host = startHostRing(context);
-  if (typeof host === "number") return host;
-  return { engine: new MirroredEngine(context, host), setupFlags: host.flags };
+  const started = startHostRing(context);
+  if (typeof started === "number") return started;
+  return { engine: new MirroredEngine(context, started), setupFlags: started.host.flags };
 }

@@ -1,18 +1,18 @@
 /**
  * One copied SQE of a guest becomes a fresh SQE for the host's ring. What passes is rebuilt from
- * nothing: the fields that its opcode uses, everything else zero (no ioprio, buf_index,
- * personality, splice_fd_in, addr3, attr_ptr), the address rebased from guest to host. What does
+ * nothing: the fields that its opcode uses, everything else zero (no ioprio, splice_fd_in, addr3,
+ * attr_ptr), the address rebased from guest to host, a personality that was registered. What does
  * not pass becomes an inert SQE with the guest's user_data and link flags that makes the kernel
  * itself answer with the right errno: so the order of CQEs, link chains and CQE_SKIP_SUCCESS are
  * the kernel's own, and nothing hostile of the guest's SQE reaches the kernel.
  */
 import { Errno, GrantKind, Op, Rwf, SqeFlag } from "../../abi";
-import { ArenaWindow } from "../arena-window";
+import { ArenaWindows } from "../arena-window";
 import type { CheckedRequest, RingPlan } from "../engine";
 import { Policing } from "../policing";
-import { prepare } from "../preparation";
-import { SlotTable } from "../slot-table";
-import { flagsOf, opcodeOf, SQE_WORDS, SqeWord } from "../sqe-word";
+import { Preparation } from "../preparation";
+import type { SlotTable } from "../slot-table";
+import { flagsOf, opcodeOf, personalityOf, SQE_WORDS, SqeWord } from "../sqe-word";
 
 const LINK_FLAGS = SqeFlag.IO_LINK | SqeFlag.IO_HARDLINK | SqeFlag.CQE_SKIP_SUCCESS;
 
@@ -46,15 +46,28 @@ export class Rewriter {
   denied = 0;
   readonly #policing: Policing;
   readonly #slots: SlotTable;
-  readonly #window: ArenaWindow;
+  readonly #preparation: Preparation;
+  readonly #windows: ArenaWindows;
   /** Host address of linear-memory offset 0. */
   readonly #base: number;
 
-  constructor(plan: RingPlan, request: CheckedRequest, base: number) {
+  /** @param personalities ids that the host's ring knows */
+  constructor(
+    plan: RingPlan,
+    request: CheckedRequest,
+    slots: SlotTable,
+    personalities: Iterable<number>,
+    base: number,
+  ) {
     this.#policing = new Policing(plan.policy);
-    this.#slots = new SlotTable(plan.slots);
-    this.#window = new ArenaWindow(request);
+    this.#slots = slots;
+    this.#preparation = new Preparation(personalities);
+    this.#windows = new ArenaWindows(request);
     this.#base = base;
+  }
+
+  addArena(index: number, offset: number, length: number): void {
+    this.#windows.add(index, offset, length);
   }
 
   /**
@@ -67,7 +80,7 @@ export class Rewriter {
     target[at + SqeWord.USER_DATA_HIGH] = source[SqeWord.USER_DATA_HIGH] ?? 0;
     const head = source[SqeWord.HEAD] ?? 0;
     let verdict = this.#policing.judge(head);
-    if (verdict === 0) verdict = prepare(source, 0);
+    if (verdict === 0) verdict = this.#preparation.prepare(source, 0);
     else if (verdict === -Errno.EACCES) this.denied++;
     if (verdict !== 0) {
       target[at] = poisonedHead(verdict, flagsOf(head));
@@ -79,6 +92,8 @@ export class Rewriter {
     target[at + SqeWord.OFF_HIGH] = source[SqeWord.OFF_HIGH] ?? 0;
     target[at + SqeWord.LEN] = source[SqeWord.LEN] ?? 0;
     target[at + SqeWord.OP_FLAGS] = source[SqeWord.OP_FLAGS] ?? 0;
+    const buffer = source[SqeWord.BUFFER] ?? 0;
+    target[at + SqeWord.BUFFER] = personalityOf(buffer) << 16;
     const opcode = opcodeOf(head);
     if (opcode === Op.READ_FIXED || opcode === Op.WRITE_FIXED) {
       this.#rewriteTransfer(opcode, source, target, at);
@@ -91,7 +106,7 @@ export class Rewriter {
 
   #rewriteTransfer(opcode: number, source: Int32Array, target: Int32Array, at: number): void {
     const grant = this.#slots.get(source[SqeWord.FD] ?? 0);
-    const offset = this.#window.locate(source, 0);
+    const offset = this.#windows.locate(source, 0);
     // An eventfd is written by the submitter's address instead of the pinned pages, so `mapped`
     // cannot do it.
     const unwritable = opcode === Op.WRITE_FIXED && grant?.kind === GrantKind.EVENTFD;
@@ -99,6 +114,8 @@ export class Rewriter {
       target[at + SqeWord.ADDR_LOW] = ADDRESS_NOWHERE;
       return;
     }
+    // Below ARENAS_MAX: the window was found by it. The personality stays.
+    target[at + SqeWord.BUFFER] = source[SqeWord.BUFFER] ?? 0;
     const address = this.#base + offset;
     target[at + SqeWord.ADDR_LOW] = address | 0;
     target[at + SqeWord.ADDR_HIGH] = Math.floor(address / 0x1_0000_0000);

@@ -3,14 +3,16 @@
  * address, io-wq caps, restrictions (the engine vets every SQE itself; should it err, the kernel
  * still refuses), enable, self-test. Every return code is checked and a failure undoes everything.
  */
-import { EnterFlag, Errno, Op } from "../../abi";
+import { EnterFlag, Errno, Op, SetupFlag } from "../../abi";
 import { errnoName, WasmUringError } from "../../errors";
+import { registerBuffer, registerBufferTable } from "../buffers";
 import { confine } from "../confine";
 import type { EngineContext } from "../engine";
+import { CONFINED, HostRing } from "../host-ring";
+import { registerPersonalities } from "../personalities";
 import { capIoWorkers, enableRing, registerFiles } from "../register";
-import { registerBuffer, registerError } from "../relocate";
+import { registerError } from "../relocate";
 import { SQE_WORDS, SqeWord } from "../sqe-word";
-import { HostRing } from "./host-ring";
 
 function selfTestError(why: string): WasmUringError {
   return new WasmUringError("ERR_SELF_TEST", {
@@ -46,31 +48,59 @@ function selfTest(context: EngineContext, ring: HostRing): void {
   }
 }
 
-function prepareRing(context: EngineContext, ring: HostRing): void {
-  const { syscalls, request, plan, memory } = context;
-  registerFiles(syscalls, ring.fd, plan.slots);
-  const arena = memory.baseAddress(syscalls) + BigInt(request.arenaOffset);
-  const registered = registerBuffer(syscalls, ring.fd, arena, request.arenaLength);
-  if (registered < 0) throw registerError(syscalls, -registered, request.arenaLength);
-  capIoWorkers(syscalls, ring.fd, plan.ioWorkersMax);
-  confine(context, ring.fd);
-  enableRing(syscalls, ring.fd);
-  selfTest(context, ring);
+/** A host's ring that is enabled and confined. */
+export interface HostRingStart {
+  host: HostRing;
+  opcodes: readonly number[];
+  personalities: ReadonlyMap<string, number>;
+}
+
+/**
+ * Registers a range of guest memory as a fixed buffer, at its real address, which the guest never sees.
+ *
+ * @throws WasmUringError ERR_MEMLOCK or ERR_SETUP
+ */
+export function registerHostArena(
+  { memory, syscalls }: EngineContext,
+  ringFd: number,
+  index: number,
+  offset: number,
+  length: number,
+): void {
+  const address = memory.baseAddress(syscalls) + BigInt(offset);
+  const registered = registerBuffer(syscalls, ringFd, index, address, length);
+  if (registered < 0) throw registerError(syscalls, -registered, length);
+}
+
+function prepareRing(context: EngineContext, host: HostRing): HostRingStart {
+  const { syscalls, request, plan } = context;
+  registerFiles(syscalls, host.fd, plan.slots);
+  registerBufferTable(syscalls, host.fd);
+  registerHostArena(context, host.fd, 0, request.arenaOffset, request.arenaLength);
+  capIoWorkers(syscalls, host.fd, plan.ioWorkersMax);
+  const personalities = registerPersonalities(syscalls, host.fd, plan);
+  const opcodes = confine(context, host.fd);
+  enableRing(syscalls, host.fd);
+  selfTest(context, host);
+  return { host, opcodes, personalities };
 }
 
 /**
  * @returns the enabled ring, or the errno with which the kernel refused to make one
  * @throws WasmUringError when a later step fails; nothing is left behind
  */
-export function startHostRing(context: EngineContext): HostRing | number {
-  const ring = HostRing.create(context.syscalls, context.request);
-  if (typeof ring === "number") return ring;
+export function startHostRing(context: EngineContext): HostRingStart | number {
+  const { syscalls, request, plan } = context;
+  const { required, optional } = CONFINED;
+  const flags =
+    plan.iopoll === true ? { required: required | SetupFlag.IOPOLL, optional } : CONFINED;
+  const host = HostRing.create(syscalls, request, flags);
+  if (typeof host === "number") return host;
   try {
-    prepareRing(context, ring);
-    return ring;
+    return prepareRing(context, host);
   } catch (error) {
-    context.syscalls.close(ring.fd);
-    ring.unmap();
+    syscalls.close(host.fd);
+    host.unmap();
     throw error;
   }
 }

@@ -1,10 +1,11 @@
 /**
- * The kernel ring behind a mirrored one: made by the host, mapped into host-private memory, never
- * shown to the guest. Submission and completion in plain words; nothing here allocates after
- * construction.
+ * A kernel ring of the host's own: mapped into host-private memory, never shown to a guest. The one behind a mirrored
+ * ring, and the one of the `io_uring` back end of a virtual disk. Submission and completion in plain words; nothing
+ * here allocates after construction.
  */
 import {
   Cqe,
+  CqFlag,
   CqOffset,
   Errno,
   MmapOffset,
@@ -13,25 +14,39 @@ import {
   Sqe,
   SqFlag,
   SqOffset,
-} from "../../abi";
-import { WasmUringError } from "../../errors";
-import type { Syscalls } from "../../ffi/syscalls";
-import type { CheckedRequest, NativeMapping } from "../engine";
-import type { GuestRing } from "../guest-ring";
-import { memlockError } from "../relocate";
-import { SQE_WORDS } from "../sqe-word";
+} from "../abi";
+import { WasmUringError } from "../errors";
+import type { Syscalls } from "../ffi/syscalls";
+import type { NativeMapping } from "./engine";
+import type { GuestRing } from "./guest-ring";
+import { memlockError } from "./relocate";
+import { SQE_WORDS } from "./sqe-word";
 
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_POPULATE = 0x1 | 0x8000;
 
+export interface HostRingSize {
+  sqEntries: number;
+  cqEntries: number;
+}
+
+export interface HostRingFlags {
+  required: number;
+  /** Sets to try in turn, the best first: they only make the ring faster. */
+  optional: readonly number[];
+}
+
 /**
- * Without SUBMIT_ALL (5.18) a refused SQE would end the submission; without the rest the ring is
- * only slower.
+ * Of a ring that shall be confined before it starts. Without SUBMIT_ALL (5.18) a refused SQE would end the
+ * submission.
  */
-const REQUIRED_FLAGS = SetupFlag.R_DISABLED | SetupFlag.CQSIZE | SetupFlag.SUBMIT_ALL;
-const OPTIONAL_FLAGS = [SetupFlag.NO_SQARRAY | SetupFlag.COOP_TASKRUN, SetupFlag.COOP_TASKRUN, 0];
+export const CONFINED: HostRingFlags = {
+  required: SetupFlag.R_DISABLED | SetupFlag.CQSIZE | SetupFlag.SUBMIT_ALL,
+  optional: [SetupFlag.NO_SQARRAY | SetupFlag.COOP_TASKRUN, SetupFlag.COOP_TASKRUN, 0],
+};
 
 const EMPTY = new Int32Array(0);
+const CQE_WORDS = Cqe.SIZE / 4;
 
 /**
  * io_uring_setup(2) with the newest flags that this kernel takes.
@@ -40,14 +55,15 @@ const EMPTY = new Int32Array(0);
  */
 function setup(
   syscalls: Syscalls,
-  request: CheckedRequest,
+  size: HostRingSize,
+  flags: HostRingFlags,
 ): { fd: number; params: DataView } | number {
   let errno = 0;
-  for (const optional of OPTIONAL_FLAGS) {
+  for (const optional of flags.optional) {
     const params = new DataView(new ArrayBuffer(Params.SIZE));
-    params.setUint32(Params.CQ_ENTRIES, request.cqEntries, true);
-    params.setUint32(Params.FLAGS, REQUIRED_FLAGS | optional, true);
-    const fd = syscalls.ioUringSetup(request.sqEntries, new Uint8Array(params.buffer));
+    params.setUint32(Params.CQ_ENTRIES, size.cqEntries, true);
+    params.setUint32(Params.FLAGS, flags.required | optional, true);
+    const fd = syscalls.ioUringSetup(size.sqEntries, new Uint8Array(params.buffer));
     if (fd >= 0) return { fd, params };
     errno = -fd;
     if (errno !== Errno.EINVAL) break;
@@ -69,6 +85,7 @@ export class HostRing {
   readonly #sqFlagsAt: number;
   readonly #cqHeadAt: number;
   readonly #cqTailAt: number;
+  readonly #cqFlagsAt: number;
   readonly #cqesAt: number;
   #words = EMPTY;
   #sqTail = 0;
@@ -88,6 +105,7 @@ export class HostRing {
     this.#sqFlagsAt = sq(SqOffset.FLAGS) >>> 2;
     this.#cqHeadAt = cq(CqOffset.HEAD) >>> 2;
     this.#cqTailAt = cq(CqOffset.TAIL) >>> 2;
+    this.#cqFlagsAt = cq(CqOffset.FLAGS) >>> 2;
     this.#cqesAt = cq(CqOffset.CQES) >>> 2;
     const hasArray = (this.flags & SetupFlag.NO_SQARRAY) === 0;
     const arrayEnd = hasArray ? sq(SqOffset.ARRAY) + sqEntries * 4 : 0;
@@ -100,14 +118,18 @@ export class HostRing {
   }
 
   /**
-   * @returns the ring, disabled and without files, or the errno with which the kernel refused to
+   * @returns the ring, without files and by default disabled, or the errno with which the kernel refused to
    *   make one
    * @throws WasmUringError ERR_MEMLOCK or ERR_SETUP; nothing is left behind
    */
-  static create(syscalls: Syscalls, request: CheckedRequest): HostRing | number {
-    const made = setup(syscalls, request);
+  static create(
+    syscalls: Syscalls,
+    size: HostRingSize,
+    flags: HostRingFlags = CONFINED,
+  ): HostRing | number {
+    const made = setup(syscalls, size, flags);
     if (made === Errno.ENOMEM) {
-      throw memlockError(syscalls, `creating a ring of ${request.sqEntries} entries`);
+      throw memlockError(syscalls, `creating a ring of ${size.sqEntries} entries`);
     }
     if (typeof made === "number") return made;
     try {
@@ -147,6 +169,46 @@ export class HostRing {
     return (Atomics.load(this.#words, this.#sqFlagsAt) & SqFlag.CQ_OVERFLOW) !== 0;
   }
 
+  /** Whether completions wait for an enter: found no room here, or (SetupFlag.TASKRUN_FLAG) are not posted yet. */
+  needsEnter(): boolean {
+    // Pairs with the kernel's atomic_or, as above.
+    const flags = Atomics.load(this.#words, this.#sqFlagsAt);
+    return (flags & (SqFlag.CQ_OVERFLOW | SqFlag.TASKRUN)) !== 0;
+  }
+
+  /** Whether CQEs are to signal the eventfd that is registered on this ring. */
+  muteEvents(muted: boolean): void {
+    // Pairs with the kernel's load before it signals; the caller looks for CQEs after unmuting.
+    Atomics.store(this.#words, this.#cqFlagsAt, muted ? CqFlag.EVENTFD_DISABLED : 0);
+  }
+
+  /** The words that `cqeAt` indexes. */
+  get words(): Int32Array {
+    return this.#words;
+  }
+
+  /** The CQ's tail: the CQEs from `cqHead` up to it can be read. */
+  cqTail(): number {
+    // Acquire: pairs with the kernel's release store of the CQ tail after it wrote the CQEs.
+    return Atomics.load(this.#words, this.#cqTailAt);
+  }
+
+  get cqHead(): number {
+    return this.#cqHead;
+  }
+
+  /** Index into `words` of the CQE with this free-running index. */
+  cqeAt(index: number): number {
+    return this.#cqesAt + (index & this.#cqMask) * CQE_WORDS;
+  }
+
+  /** Gives the CQEs before `head` back to the kernel. */
+  release(head: number): void {
+    this.#cqHead = head;
+    // Release: pairs with the kernel's load of the CQ head before it overwrites a CQE.
+    Atomics.store(this.#words, this.#cqHeadAt, head);
+  }
+
   /** Whether CQEs lie here that were not moved. */
   hasCompletions(): boolean {
     // Acquire: pairs with the kernel's release store of the CQ tail after it wrote the CQEs.
@@ -159,7 +221,7 @@ export class HostRing {
     const tail = Atomics.load(words, this.#cqTailAt);
     let head = this.#cqHead;
     while (head !== tail) {
-      const at = this.#cqesAt + (head & this.#cqMask) * (Cqe.SIZE / 4);
+      const at = this.#cqesAt + (head & this.#cqMask) * CQE_WORDS;
       if (!ring.post(words[at] ?? 0, words[at + 1] ?? 0, words[at + 2] ?? 0, words[at + 3] ?? 0))
         break;
       head = (head + 1) | 0;
@@ -174,7 +236,7 @@ export class HostRing {
   /** The next CQE's result, for the self-test; undefined when there is none. */
   takeResult(): number | undefined {
     if (!this.hasCompletions()) return undefined;
-    const at = this.#cqesAt + (this.#cqHead & this.#cqMask) * (Cqe.SIZE / 4);
+    const at = this.#cqesAt + (this.#cqHead & this.#cqMask) * CQE_WORDS;
     const result = this.#words[at + 2];
     this.#cqHead = (this.#cqHead + 1) | 0;
     Atomics.store(this.#words, this.#cqHeadAt, this.#cqHead);
