@@ -1,11 +1,16 @@
-/** Builds a guest's standard streams from the embedder's words "inherit", "capture", "ignore". */
+/**
+ * Builds a guest's standard streams from the embedder's words "inherit", "capture", "ignore", or from descriptors of this
+ * process.
+ */
 import type { Syscalls } from "../ffi/syscalls";
 import { type InheritOptions, inheritInput, inheritOutput, type PollCall } from "./inherit";
 import type { CaptureSink, Stdio, Stream } from "./stream";
 import { bytesInput, captureOutput, ignoreInput, ignoreOutput } from "./stream";
 
-export type InputChoice = "inherit" | "ignore" | string | Uint8Array;
-export type OutputChoice = "inherit" | "capture" | "ignore";
+/** A number is a descriptor of this process; "inherit" stands for 0. */
+export type InputChoice = "inherit" | "ignore" | string | Uint8Array | number;
+/** A number is a descriptor of this process; "inherit" stands for 1 or 2. */
+export type OutputChoice = "inherit" | "capture" | "ignore" | number;
 
 export interface StdioChoice extends InheritOptions {
   /** Any other string than the two words is the input itself, as UTF-8. */
@@ -27,12 +32,14 @@ export function createStdio(choice: StdioChoice): Stdio {
 
 function input(choice: StdioChoice): Stream {
   const { stdin } = choice;
-  if (stdin === "inherit") return inheritInput(choice);
+  if (stdin === "inherit") return inheritInput(0, choice);
+  if (typeof stdin === "number") return inheritInput(stdin, choice);
   if (stdin === "ignore") return ignoreInput();
   return bytesInput(typeof stdin === "string" ? new TextEncoder().encode(stdin) : stdin);
 }
 
 function output(fd: 1 | 2, word: OutputChoice, choice: StdioChoice): Stream {
+  if (typeof word === "number") return inheritOutput(word, choice);
   switch (word) {
     case "inherit":
       return inheritOutput(fd, choice);

@@ -6,13 +6,13 @@
 import type { GuestMemory } from "../memory/guest-memory";
 import { argumentFunctions } from "./arguments";
 import { clockFunctions } from "./clock";
+import type { NativeCalls } from "./context";
 import { WasiErrno } from "./errno";
-import type { WasiFunction, WasiFunctions } from "./parameter";
+import { createDescriptors, type FileGrants, NO_FILES } from "./files";
+import type { WasiFunctions } from "./parameter";
 import { processFunctions } from "./process";
 import { randomFunctions } from "./random";
-import { stdioFunctions } from "./stdio";
 import type { Stdio } from "./stream";
-import { unservedFunctions } from "./unserved";
 
 export interface WasiOptions {
   /** Called at every import: a guest that exports its memory has none before it is instantiated. */
@@ -20,6 +20,10 @@ export interface WasiOptions {
   args: readonly string[];
   env: Readonly<Record<string, string>>;
   stdio: Stdio;
+  /** The system calls; without them (null or left out) a guest has its standard streams alone. */
+  native?: NativeCalls | null;
+  /** Directories and sockets. Default: none. */
+  files?: FileGrants;
   /** The guest is to end: waits and long loops return EINTR. */
   stopped: () => boolean;
   /** proc_exit; throws. */
@@ -32,31 +36,40 @@ export interface WasiOptions {
   unwind?: () => never;
 }
 
-/** The functions that may wait or work long. */
-const INTERRUPTIBLE = ["fd_read", "fd_write", "random_get"] as const;
-
-/** @throws WasmUringError ERR_BAD_OPTION for an argument or variable with a zero byte. */
-export function createWasi(options: WasiOptions): WasiFunctions {
-  const functions: WasiFunctions = {
-    ...unservedFunctions(),
-    ...argumentFunctions(options),
-    ...clockFunctions(options),
-    ...randomFunctions(options),
-    ...stdioFunctions(options),
-    ...processFunctions(options),
-  };
-  const { unwind, stopped } = options;
-  if (unwind === undefined) return functions;
-  for (const name of INTERRUPTIBLE) {
-    const call = functions[name];
-    if (call !== undefined) functions[name] = unwinding(call, stopped, unwind);
-  }
-  return functions;
+export interface Wasi {
+  functions: WasiFunctions;
+  /** Closes what the guest left open. When it has ended; its functions must not be called again. */
+  close: () => void;
 }
 
-function unwinding(call: WasiFunction, stopped: () => boolean, unwind: () => never): WasiFunction {
-  return (...parameters) => {
-    const result = call(...parameters);
-    return result === WasiErrno.EINTR && stopped() ? unwind() : result;
+/** @throws WasmUringError ERR_BAD_OPTION for an argument or variable with a zero byte. */
+export function openWasi(options: WasiOptions): Wasi {
+  const { memory, stdio, stopped, unwind } = options;
+  const interrupted = (): WasiErrno => {
+    if (unwind !== undefined && stopped()) unwind();
+    return WasiErrno.EINTR;
   };
+  const { functions, close } = createDescriptors({
+    memory,
+    stdio,
+    stopped,
+    interrupted,
+    native: options.native ?? null,
+    grants: options.files ?? NO_FILES,
+  });
+  return {
+    functions: {
+      ...functions,
+      ...argumentFunctions(options),
+      ...clockFunctions(options),
+      ...randomFunctions({ memory, stopped, interrupted }),
+      ...processFunctions(options),
+    },
+    close,
+  };
+}
+
+/** Only the functions, where nothing is granted that could be left open. */
+export function createWasi(options: WasiOptions): WasiFunctions {
+  return openWasi(options).functions;
 }

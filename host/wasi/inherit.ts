@@ -36,7 +36,7 @@ const WRITE_MAX_BYTES = 1024 * 1024;
 
 const sleepWord = new Int32Array(new SharedArrayBuffer(4));
 
-export function inheritOutput(fd: 1 | 2, options: InheritOptions): Stream {
+export function inheritOutput(fd: number, options: InheritOptions): Stream {
   const fileType = fileTypeOf(fd);
   const canBlock = fileType !== FileType.REGULAR_FILE;
   const poll = canBlock ? options.poll : null;
@@ -52,24 +52,24 @@ export function inheritOutput(fd: 1 | 2, options: InheritOptions): Stream {
       else if (written !== -Errno.EINTR) return written;
     }
   }
-  return { fileType, read: null, write };
+  return { fileType, hostFd: fd, read: null, write };
 }
 
-export function inheritInput(options: InheritOptions): Stream {
-  const fileType = fileTypeOf(0);
+export function inheritInput(fd: number, options: InheritOptions): Stream {
+  const fileType = fileTypeOf(fd);
   const poll = fileType === FileType.REGULAR_FILE ? null : options.poll;
 
   function read(bytes: Uint8Array): number {
     const part = bytes.length <= WRITE_MAX_BYTES ? bytes : bytes.subarray(0, WRITE_MAX_BYTES);
     for (;;) {
       if (options.stopped()) return -Errno.EINTR;
-      if (poll !== null && notReady(poll(0, Poll.IN, SLICE_MS))) continue;
-      const count = attempt(() => readSync(0, part));
+      if (poll !== null && notReady(poll(fd, Poll.IN, SLICE_MS))) continue;
+      const count = attempt(() => readSync(fd, part));
       if (count === -Errno.EAGAIN) Atomics.wait(sleepWord, 0, 0, RETRY_MS);
       else if (count !== -Errno.EINTR) return count;
     }
   }
-  return { fileType, read, write: null };
+  return { fileType, hostFd: fd, read, write: null };
 }
 
 /** Other errors of poll are left to the transfer itself, which names them better. */

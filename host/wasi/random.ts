@@ -14,9 +14,11 @@ export const RANDOM_CHUNK_BYTES = 64 * 1024;
 export interface RandomOptions {
   memory: () => GuestMemory;
   stopped: () => boolean;
+  /** What a call returns that was cut short; may throw instead. */
+  interrupted: () => WasiErrno;
 }
 
-export function randomFunctions({ memory, stopped }: RandomOptions): WasiFunctions {
+export function randomFunctions({ memory, stopped, interrupted }: RandomOptions): WasiFunctions {
   let chunk: Uint8Array | null = null;
 
   function randomGet(buffer: Parameter, length: Parameter): WasiErrno {
@@ -26,7 +28,7 @@ export function randomFunctions({ memory, stopped }: RandomOptions): WasiFunctio
     if (!guest.contains(start, unsigned(length))) return WasiErrno.EFAULT;
     chunk ??= new Uint8Array(RANDOM_CHUNK_BYTES);
     for (let at = start; at < end; at += chunk.length) {
-      if (stopped()) return WasiErrno.EINTR;
+      if (stopped()) return interrupted();
       const part = chunk.subarray(0, Math.min(chunk.length, end - at));
       randomFillSync(part);
       guest.bytes.set(part, at);

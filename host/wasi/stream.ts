@@ -14,6 +14,7 @@ export enum FileType {
   REGULAR_FILE = 4,
   SOCKET_DATAGRAM = 5,
   SOCKET_STREAM = 6,
+  SYMBOLIC_LINK = 7,
 }
 
 /**
@@ -23,6 +24,8 @@ export enum FileType {
  */
 export interface Stream {
   readonly fileType: FileType;
+  /** The host's descriptor that it passes through, for status and readiness. */
+  readonly hostFd?: number;
   readonly read: ((bytes: Uint8Array) => number) | null;
   readonly write: ((bytes: Uint8Array) => number) | null;
 }

@@ -1,0 +1,158 @@
+/**
+ * fd_readdir: the kernel's own entries, "." and ".." among them, with its cookies (d_off), so that
+ * reading on from any of them works as long as the directory is open. One buffer for each guest
+ * holds what getdents64 gave, and is read on from when the guest does.
+ */
+import type { NativeBuffer } from "../ffi/native-buffer";
+import type { GuestMemory } from "../memory/guest-memory";
+import type { DescriptorContext } from "./context";
+import { type Descriptor, Kind } from "./descriptor";
+import { WasiErrno, wasiErrnoOf } from "./errno";
+import { copy64 } from "./number64";
+import { type Parameter, unsigned, type WasiFunctions } from "./parameter";
+import { fileTypeOfFormat, type Status } from "./status";
+
+const BUFFER_BYTES = 32 * 1024;
+const DOT = 0x2e;
+
+/** `struct linux_dirent64`: the name ends with a zero byte. */
+const enum LinuxEntry {
+  INODE = 0,
+  NEXT = 8,
+  LENGTH = 16,
+  TYPE = 18,
+  NAME = 19,
+}
+
+/** `dirent`: the name's bytes follow. */
+const enum Dirent {
+  NEXT = 0,
+  INODE = 8,
+  NAME_LENGTH = 16,
+  TYPE = 20,
+  SIZE = 24,
+}
+
+export interface DirectoryParts {
+  context: DescriptorContext;
+  status: Status;
+  /** Identities of the preopened directories. */
+  roots: () => ReadonlySet<string>;
+}
+
+export function directoryFunctions(parts: DirectoryParts): WasiFunctions {
+  const reader = new DirectoryReader(parts);
+  const { table, memory } = parts.context;
+  return {
+    fd_readdir: (fd = 0, buffer = 0, length = 0, cookie: Parameter = 0, result = 0) => {
+      const found = table.get(fd);
+      if (found === null) return WasiErrno.EBADF;
+      if (found.kind !== Kind.DIRECTORY) return WasiErrno.ENOTDIR;
+      const guest = memory();
+      const at = unsigned(buffer);
+      const roomBytes = unsigned(length);
+      const resultAt = unsigned(result);
+      if (!guest.contains(at, roomBytes) || !guest.contains(resultAt, 4)) return WasiErrno.EFAULT;
+      const from = BigInt.asIntN(64, typeof cookie === "bigint" ? cookie : BigInt(cookie | 0));
+      const used = reader.read(guest, found, at, roomBytes, from);
+      if (used < 0) return wasiErrnoOf(-used);
+      guest.view.setUint32(resultAt, used, true);
+      return WasiErrno.SUCCESS;
+    },
+  };
+}
+
+class DirectoryReader {
+  readonly #context: DescriptorContext;
+  readonly #status: Status;
+  readonly #roots: () => ReadonlySet<string>;
+  readonly #buffer: NativeBuffer;
+  /** Whose entries are in the buffer, up to where, and what comes next of them. */
+  #owner: Descriptor | null = null;
+  #length = 0;
+  #at = 0;
+  /** The cookie that stands for #at. */
+  #cookie = 0n;
+
+  constructor({ context, status, roots }: DirectoryParts) {
+    this.#context = context;
+    this.#status = status;
+    this.#roots = roots;
+    this.#buffer = context.native.buffer(BUFFER_BYTES);
+  }
+
+  /** Bytes written to the guest; all of its buffer when there is more. A negated errno. */
+  read(guest: GuestMemory, of: Descriptor, at: number, roomBytes: number, cookie: bigint): number {
+    const failure = this.#goTo(of, cookie);
+    if (failure < 0) return failure;
+    let used = 0;
+    while (used < roomBytes) {
+      if (this.#at >= this.#length) {
+        const filled = this.#fill(of);
+        if (filled < 0) return used > 0 ? used : filled;
+        if (filled === 0) break;
+      }
+      used += this.#copyEntry(guest, of, at + used, roomBytes - used);
+    }
+    return used;
+  }
+
+  /** A guest that reads on finds its entries in the buffer; from the start they are always new. */
+  #goTo(of: Descriptor, cookie: bigint): number {
+    if (of === this.#owner && cookie === this.#cookie && cookie !== 0n) return 0;
+    this.#owner = null;
+    const failure = this.#context.native.files.seekDirectory(of.hostFd, cookie);
+    if (failure < 0) return failure;
+    this.#owner = of;
+    this.#cookie = cookie;
+    this.#length = 0;
+    this.#at = 0;
+    return 0;
+  }
+
+  #fill(of: Descriptor): number {
+    const { files } = this.#context.native;
+    this.#length = 0;
+    this.#at = 0;
+    const filled = files.readDirectory(of.hostFd, this.#buffer.address, BUFFER_BYTES);
+    if (filled < 0) this.#owner = null;
+    else this.#length = filled;
+    return filled;
+  }
+
+  /** One entry, cut off at the end of the guest's buffer; then it stays the next one. */
+  #copyEntry(guest: GuestMemory, of: Descriptor, at: number, roomBytes: number): number {
+    const { bytes, view } = this.#buffer;
+    const entry = this.#at;
+    const nameAt = entry + LinuxEntry.NAME;
+    const nameLength = bytes.indexOf(0, nameAt) - nameAt;
+    if (roomBytes < Dirent.SIZE) {
+      // Bytes of a head that the guest cannot read anyway: its buffer is full, and that is all.
+      guest.bytes.fill(0, at, at + roomBytes);
+      return roomBytes;
+    }
+    copy64(view, entry + LinuxEntry.NEXT, guest.view, at + Dirent.NEXT);
+    copy64(view, entry + LinuxEntry.INODE, guest.view, at + Dirent.INODE);
+    guest.view.setUint32(at + Dirent.NAME_LENGTH, nameLength, true);
+    const type = fileTypeOfFormat(view.getUint8(entry + LinuxEntry.TYPE));
+    guest.view.setUint32(at + Dirent.TYPE, type, true);
+    if (nameLength === 2 && bytes[nameAt] === DOT && bytes[nameAt + 1] === DOT) {
+      this.#hideParent(of, guest, at);
+    }
+    const room = roomBytes - Dirent.SIZE;
+    const copied = nameLength < room ? nameLength : room;
+    guest.bytes.set(bytes.subarray(nameAt, nameAt + copied), at + Dirent.SIZE);
+    if (copied < nameLength) return roomBytes;
+    this.#at = entry + view.getUint16(entry + LinuxEntry.LENGTH, true);
+    this.#cookie = view.getBigInt64(entry + LinuxEntry.NEXT, true);
+    return Dirent.SIZE + nameLength;
+  }
+
+  /** The parent of the root that a guest sees is that root, as it is for "/". */
+  #hideParent(of: Descriptor, guest: GuestMemory, at: number): void {
+    if (of.isRoot === false) return;
+    const failure = this.#context.native.files.status(of.hostFd, this.#status.address);
+    of.isRoot ??= failure < 0 || this.#roots().has(this.#status.identity);
+    if (of.isRoot) this.#status.copyInode(guest.view, at + Dirent.INODE);
+  }
+}
