@@ -8,7 +8,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
 import { runGuest } from "wasm-uring";
-import { type Spread, spread } from "./spread";
+import { type Spread, spread } from "../host/cli/figure/spread";
 
 const run = promisify(execFile);
 const GUEST = new URL("../guests/load.wasm", import.meta.url);

@@ -3,8 +3,8 @@
  * it.
  */
 import { execFile } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
+import { warm } from "../host/cli/figure/test-file";
 
 const run = promisify(execFile);
 
@@ -24,11 +24,6 @@ export interface PointResult {
   cpuUsPerIo: number;
   enterCallsPerIo: number;
   latencyUs: { p50: number; p99: number };
-}
-
-/** Brings the whole file into the page cache; other programs may have had it dropped. */
-export function warm(file: string): void {
-  readFileSync(file);
 }
 
 /**

@@ -6,14 +6,14 @@
  *   node build/bench/ratios.js [--quick] [--rounds N] [--seconds S] [--depths 1,2,4] [--only PART]...
  */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, release } from "node:os";
+import { cpus, loadavg, release, tmpdir } from "node:os";
 import { dirname } from "node:path";
 import Table from "cli-table3";
 import { Command } from "commander";
+import { type Spread, showSpread, spread } from "../host/cli/figure/spread";
+import { makeTestFile, takesDirect } from "../host/cli/figure/test-file";
 import { type GuestCost, measureGuestCost, measureIdle } from "./guest-cost";
 import { measurePoint, type Point, type PointResult } from "./measure-point";
-import { type Spread, showSpread, spread } from "./spread";
-import { makeTestFile, takesDirect } from "./test-file";
 
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64, 128];
 const REPORT = new URL("./ratios.json", import.meta.url).pathname;
@@ -257,7 +257,7 @@ async function main(flags: Flags): Promise<void> {
   const quick = flags.quick === true;
   const parts = flags.only ?? (quick ? ["ratios", "others", "guests"] : PARTS);
   const fileBytes = (quick ? 64 : 512) << 20;
-  const file = makeTestFile(fileBytes);
+  const file = makeTestFile(fileBytes, tmpdir());
   const caches = takesDirect(file.path) ? [false, true] : [false];
   if (caches.length === 1)
     process.stdout.write("no O_DIRECT on the temporary folder's filesystem: skipped\n");

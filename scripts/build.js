@@ -34,25 +34,51 @@ async function list(folder, ending) {
 }
 
 /**
- * A guest's thread loads one small CommonJS file: half a megabyte less memory for every guest than the same code as
- * ES modules with their source in full.
+ * A thread of the host's loads one small CommonJS file: half a megabyte less memory for every guest than the same code
+ * as ES modules with their source in full.
  */
-async function buildWorker() {
+async function buildWorkers() {
   await build({
     ...shared,
     format: "cjs",
     minify: true,
     sourcemap: false,
-    entryPoints: ["host/guest/worker.ts"],
-    outfile: "dist/worker.cjs",
-    external: ["koffi"],
+    entryPoints: {
+      worker: "host/guest/worker.ts",
+      "device-worker": "host/datapath/device-worker.ts",
+      "aio-worker": "host/virtio/aio/pool-worker.ts",
+    },
+    outdir: "dist",
+    outExtension: { ".js": ".cjs" },
+    external: ["koffi", "@wasmer/wasi"],
     define: { "import.meta.url": "__moduleUrl" },
     banner: { js: 'const __moduleUrl = require("node:url").pathToFileURL(__filename).href;' },
   });
 }
 
+const CHARTS = "figure-charts.js";
+const CHARTS_NOTICE =
+  "/*! Contains Apache ECharts, Copyright The Apache Software Foundation, Apache License 2.0, " +
+  "https://www.apache.org/licenses/LICENSE-2.0; zrender, Copyright Baidu Inc., BSD 3-Clause; tslib, Microsoft, 0BSD. */";
+
+/**
+ * The charts of `bench --figure` with the plotting library, apart from everything else: loaded only when they are
+ * drawn, and small without its source map.
+ */
+async function buildCharts() {
+  await build({
+    ...shared,
+    minify: true,
+    sourcemap: false,
+    footer: { js: CHARTS_NOTICE },
+    entryPoints: ["host/cli/figure/charts/draw.ts"],
+    outfile: `dist/${CHARTS}`,
+  });
+}
+
 async function buildHost() {
-  await buildWorker();
+  await buildWorkers();
+  await buildCharts();
   const { metafile } = await build({
     ...shared,
     metafile: true,
@@ -61,9 +87,10 @@ async function buildHost() {
       "bench-worker": "host/cli/bench/worker.ts",
       cli: "host/cli/main.ts",
       abi: "host/abi.ts",
+      wasi: "host/guest/wasi.ts",
     },
     outdir: "dist",
-    external: ["koffi"],
+    external: ["koffi", "@wasmer/wasi"],
     splitting: true,
     // Beside the entries: the library finds its worker by a URL relative to the file it is in.
     chunkNames: "[name]-[hash]",
@@ -71,8 +98,8 @@ async function buildHost() {
   await chmod("dist/cli.js", 0o755);
   // Chunks of earlier builds; only now, so that programs that run meanwhile find theirs as long as they can.
   for (const file of await readdir("dist")) {
-    if (/\.js(\.map)?$/.test(file) && !(`dist/${file}` in metafile.outputs))
-      await rm(`dist/${file}`);
+    const isOurs = `dist/${file}` in metafile.outputs || file === CHARTS;
+    if (/\.js(\.map)?$/.test(file) && !isOurs) await rm(`dist/${file}`);
   }
 }
 
@@ -155,7 +182,8 @@ async function clangRefusal() {
 
 /** examples/NAME/guest.c, test/guests/NAME.c. Without a compiler for them the tests that need them skip aloud. */
 async function buildCGuests() {
-  const sources = [...(await list("examples", "/guest.c")), ...(await list("test/guests", ".c"))];
+  const folders = ["examples", "bench"].map((folder) => list(folder, "/guest.c"));
+  const sources = [...(await Promise.all(folders)).flat(), ...(await list("test/guests", ".c"))];
   const refusal = sources.length === 0 ? "" : await clangRefusal();
   if (refusal !== "") {
     console.log(`guests in C are not built (apt install clang lld wasi-libc): ${refusal}`);

@@ -7,7 +7,8 @@
  *
  *   cc -O2 -o load load.c
  *   ./load --file F --rw randread|randwrite|read|write --bs BYTES --iodepth N --runtime S
- *          [--ramp-time S] [--direct] [--sqpoll MS] [--flags none|coop|single|defer] [--wait plain|timeout]
+ *          [--ramp-time S] [--direct] [--sqpoll MS] [--iopoll] [--flags none|coop|single|defer]
+ *          [--wait plain|timeout]
  *
  * --flags compares set-up flags, --wait timeout passes a 50 ms timeout to every wait as the host
  * does for guests.
@@ -56,7 +57,7 @@ struct options {
 	const char *file, *rw, *flags;
 	uint32_t bs, iodepth, sqpoll_ms;
 	double runtime_s, ramp_s;
-	int direct, sqpoll, timed_waits;
+	int direct, sqpoll, iopoll, timed_waits;
 };
 
 struct ring {
@@ -169,6 +170,8 @@ static int ring_create(struct ring *ring, struct io_uring_params *params, const 
 			params->flags |= IORING_SETUP_SQPOLL;
 			params->sq_thread_idle = options->sqpoll_ms;
 		}
+		if (options->iopoll)
+			params->flags |= IORING_SETUP_IOPOLL;
 		for (unsigned index = dropped; index < 3; index++)
 			params->flags |= optional[index];
 		fd = syscall(SYS_io_uring_setup, entries, params);
@@ -449,6 +452,10 @@ static struct options parse(int count, char **words)
 			options.direct = 1;
 			continue;
 		}
+		if (!strcmp(name, "--iopoll")) {
+			options.iopoll = 1;
+			continue;
+		}
 		index++;
 		if (!strcmp(name, "--file"))
 			options.file = value;
@@ -527,6 +534,10 @@ int main(int count, char **words)
 
 	load_run(&load, (uint64_t)(options.ramp_s * 1e9), (uint64_t)(options.runtime_s * 1e9));
 	drain(&load);
+	if (options.iopoll && load.errors > 0 && load.first_errno == EOPNOTSUPP) {
+		fprintf(stderr, "%s: its device has no poll queues, or it is not open for O_DIRECT\n", options.file);
+		return 3;
+	}
 	printf("{\"ios\":%llu,\"bytes\":%llu,\"elapsedNs\":%llu,\"cpuNs\":%llu,\"calls\":%llu,\"errors\":%llu,"
 	       "\"firstErrno\":%d,\"shorts\":%llu,\"latencyUs\":{\"samples\":%llu,\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,"
 	       "\"p999\":%.3f,\"max\":%.3f},\"setupFlags\":%u}\n",

@@ -3,10 +3,14 @@
  * what one would use instead.
  */
 import { Command, Option } from "commander";
+import { AIO_NAMES } from "../datapath/check";
 import type { EngineName } from "../ring/engine";
+import type { AioName } from "../virtio/aio";
+import { runLoadGuest } from "./bench/guest";
 import {
   type BenchJob,
   checkJob,
+  isGuestPath,
   NATIVE_FLAGS,
   type NativeFlags,
   PATH_NAMES,
@@ -15,8 +19,14 @@ import {
   type RwName,
 } from "./bench/job";
 import { runNative } from "./bench/native";
-import { parseBlockSize, parseDepth, parseName, parseRampTime, parseRuntime } from "./bench/parse";
-import { runPassthrough } from "./bench/passthrough";
+import {
+  parseBlockSize,
+  parseDepth,
+  parseName,
+  parsePollTime,
+  parseRampTime,
+  parseRuntime,
+} from "./bench/parse";
 import { renderBench } from "./bench/render";
 import { type BenchResult, benchResult } from "./bench/result";
 import { runThread } from "./bench/thread";
@@ -36,14 +46,22 @@ interface BenchFlags {
   path: PathName;
   engine: "auto" | EngineName;
   sqpoll?: number;
+  iopoll?: boolean;
   nativeFlags: NativeFlags;
+  aio?: AioName;
+  iothread?: boolean;
+  pollUs?: number;
+  socket?: string;
   direct?: boolean;
   json?: boolean;
 }
 
 const EXAMPLES = `
-Paths: passthrough is a guest driving its own ring; native the same loop in C
-(built with cc); fs-sync, fs-promises and node-wasi what one would use instead.
+Paths: passthrough is a guest driving its own ring; virtio-blk, vhost-blk,
+vhost-user-blk and vdpa-sim the same guest on a virtqueue, served by the host's
+guest thread or I/O thread, by a polling thread, by a daemon, by a RAM disk as
+large as --file; native passthrough's loop in C (built with cc); fs-sync,
+fs-promises and node-wasi what one would use instead.
 fs-sync and node-wasi do one operation at a time, whatever --iodepth says.
 
 randwrite and write overwrite the file's contents.
@@ -53,6 +71,8 @@ Exit code: 0; 1 when an operation failed; 2 for bad input.
 Examples:
   $ wasm-uring bench --file data.bin --rw randread --bs 4k --iodepth 32 --runtime 2
   $ wasm-uring bench --file data.bin --sqpoll --direct --json | jq .iops
+  $ wasm-uring bench --file data.bin --path virtio-blk --aio native --iothread
+  $ wasm-uring bench --socket disk.sock --path vhost-user-blk --iodepth 8
   $ wasm-uring bench --file data.bin --iodepth 32 --path native`;
 
 export function benchCommand(): Command {
@@ -97,6 +117,7 @@ export function benchCommand(): Command {
         .preset("50")
         .argParser(parseSqpollIdle),
     )
+    .option("--iopoll", "poll the device for completions; with --direct")
     .addOption(
       new Option(
         "--native-flags <set>",
@@ -105,23 +126,45 @@ export function benchCommand(): Command {
         .argParser((text) => parseName("--native-flags", text, NATIVE_FLAGS))
         .default("coop"),
     )
+    .addOption(
+      new Option(
+        "--aio <name>",
+        `what moves the data of virtio-blk and vhost-blk: ${AIO_NAMES.join(", ")} (default: io_uring)`,
+      ).argParser((text) => parseName("--aio", text, AIO_NAMES)),
+    )
+    .option("--iothread", "let a thread of its own serve virtio-blk")
+    .addOption(
+      new Option(
+        "--poll-us <us>",
+        "how long the thread of vhost-blk or vdpa-sim polls before it sleeps (default: 50, 0)",
+      ).argParser(parsePollTime),
+    )
+    .option("--socket <path>", "the Unix socket of vhost-user-blk's daemon")
     .option("--direct", "open the file with O_DIRECT")
     .option("--json", "print the result as one JSON object")
+    .option("--figure", "measure every path at every depth and draw charts: bench --figure --help")
     .addHelpText("after", EXAMPLES)
     .action(bench);
 }
 
-function jobOf(flags: BenchFlags): BenchJob {
-  if (flags.file === undefined) {
-    throw badOption(
-      "bench without --file",
-      "it needs a file to read, or to overwrite",
-      "add --file PATH",
-    );
+/** The file, or the socket of the daemon that has it. */
+function sourceOf({ path, file, socket }: BenchFlags): string {
+  const wanted = path === "vhost-user-blk" ? "--socket" : "--file";
+  const unwanted = path === "vhost-user-blk" ? "--file" : "--socket";
+  const [given, other] = path === "vhost-user-blk" ? [socket, file] : [file, socket];
+  if (other !== undefined) {
+    throw badOption(`${unwanted} with --path ${path}`, `it takes ${wanted}`, "leave it out");
   }
+  if (given !== undefined) return given;
+  const why =
+    wanted === "--file" ? "it needs a file to read, or to overwrite" : "it needs a daemon's socket";
+  throw badOption(`bench without ${wanted}`, why, `add ${wanted} PATH`);
+}
+
+function jobOf(flags: BenchFlags): BenchJob {
   return checkJob({
     path: flags.path,
-    file: flags.file,
+    file: sourceOf(flags),
     rw: flags.rw,
     bs: flags.bs,
     iodepth: flags.iodepth,
@@ -130,14 +173,18 @@ function jobOf(flags: BenchFlags): BenchJob {
     direct: flags.direct === true,
     engine: flags.engine,
     sqpollIdleMs: flags.sqpoll ?? null,
+    iopoll: flags.iopoll === true,
     nativeFlags: flags.nativeFlags,
+    aio: flags.aio,
+    iothread: flags.iothread === true,
+    pollUs: flags.pollUs,
   });
 }
 
 async function runJob(job: BenchJob, signal: AbortSignal): Promise<BenchResult> {
-  if (job.path === "passthrough") {
-    const { measure, result } = await runPassthrough(job, signal);
-    return benchResult(job, measure, result.ring);
+  if (isGuestPath(job.path)) {
+    const { measure, result } = await runLoadGuest(job, signal);
+    return benchResult(job, measure, result);
   }
   const measure = await (job.path === "native" ? runNative(job, signal) : runThread(job, signal));
   return benchResult(job, measure, null);

@@ -18,7 +18,7 @@ function outcomeJson(outcome: Outcome) {
 }
 
 export function resultJson(result: GuestResult) {
-  const { ring, stats, setupErrors, elapsedMs, cpuUs } = result;
+  const { ring, stats, devices, setupErrors, elapsedMs, cpuUs } = result;
   const text = new TextDecoder();
   return {
     outcome: outcomeJson(result.outcome),
@@ -28,6 +28,7 @@ export function resultJson(result: GuestResult) {
     ladder: ring?.ladder ?? [],
     ring,
     stats,
+    devices,
     setupErrors,
     stdout: text.decode(result.stdout),
     stderr: text.decode(result.stderr),
@@ -50,6 +51,7 @@ export function failureJson(error: WasmUringError): ResultJson {
     ladder: [],
     ring: null,
     stats: null,
+    devices: [],
     setupErrors: [],
     stdout: "",
     stderr: "",

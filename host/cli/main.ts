@@ -6,6 +6,7 @@
 import { Command } from "commander";
 import { version } from "../../package.json";
 import { benchCommand } from "./bench";
+import { FIGURE_COMMAND, figureCommand } from "./bench-figure";
 import { ExitCode } from "./exit-code";
 import { reportFailure } from "./failure";
 import { probeCommand } from "./probe";
@@ -34,16 +35,23 @@ function makeProgram(): Command {
   for (const command of [runCommand(), probeCommand(), benchCommand()]) {
     program.addCommand(command.copyInheritedSettings(program));
   }
+  program.addCommand(figureCommand().copyInheritedSettings(program), { hidden: true });
   return program;
+}
+
+/** `bench --figure` is a command of its own: the option counts wherever it stands. */
+function commandName(name: string, rest: readonly string[]): string {
+  return name === "bench" && rest.includes("--figure") ? FIGURE_COMMAND : name;
 }
 
 async function main(words: readonly string[]): Promise<number> {
   const program = makeProgram();
-  const [name, ...rest] = words;
-  if (name === undefined) {
+  const [first, ...rest] = words;
+  if (first === undefined) {
     process.stderr.write(program.helpInformation());
     return ExitCode.BAD_INPUT;
   }
+  const name = commandName(first, rest);
   const command = program.commands.find((candidate) => candidate.name() === name);
   const settled =
     command === undefined ? [...words] : [name, ...settleOptionalValues(command, rest)];

@@ -5,6 +5,8 @@
  */
 import { readFileSync } from "node:fs";
 import { SQ_ENTRIES_MAX } from "../abi";
+import type { DeviceRequest } from "../datapath/options";
+import { parseDeviceOption } from "../datapath/parse";
 import { type GrantRequest, parseFileOption } from "../grant";
 import { type PolicyOption, parsePolicy } from "../policy";
 import type { EngineName } from "../ring/engine";
@@ -78,6 +80,47 @@ export function collectFile(text: string, previous: Files = {}): Files {
     );
   }
   return { ...previous, [name]: request };
+}
+
+export type DeviceOptions = Readonly<Record<string, DeviceRequest>>;
+
+/** One more `--device`; each name once. */
+export function collectDevice(text: string, previous: DeviceOptions = {}): DeviceOptions {
+  const { name, request } = parseDeviceOption(text);
+  if (Object.hasOwn(previous, name)) {
+    throw badOption(
+      `--device "${text}"`,
+      `there is a device "${name}" already`,
+      "give each device a name of its own",
+    );
+  }
+  return { ...previous, [name]: request };
+}
+
+export type Directories = Readonly<Record<string, { path: string; readOnly: boolean }>>;
+
+/** HOST[::GUEST][:ro], as wasmtime writes it; without GUEST the guest knows it by the host's path. */
+export function collectDirectory(text: string, previous: Directories = {}): Directories {
+  const readOnly = text.endsWith(":ro");
+  const paths = readOnly ? text.slice(0, -":ro".length) : text;
+  const split = paths.indexOf("::");
+  const path = split < 0 ? paths : paths.slice(0, split);
+  const guestPath = split < 0 ? paths : paths.slice(split + 2);
+  if (path === "" || guestPath === "") {
+    throw badOption(
+      `--dir "${text}"`,
+      "it does not name a directory",
+      "write --dir HOST or --dir HOST::GUEST, with :ro at the end when nothing there may be changed",
+    );
+  }
+  if (Object.hasOwn(previous, guestPath)) {
+    throw badOption(
+      `--dir "${text}"`,
+      `the guest path "${guestPath}" was given before, so one name would stand for two files`,
+      "give each directory a guest path of its own",
+    );
+  }
+  return { ...previous, [guestPath]: { path, readOnly } };
 }
 
 export type Environment = Readonly<Record<string, string>>;

@@ -60,9 +60,22 @@ function ringLines(result: GuestResult): [label: string, text: string][] {
   ];
 }
 
+function deviceLines({ devices }: GuestResult): [label: string, text: string][] {
+  return devices.map((device) => {
+    const { name, path, aio, servedBy, requests, errors, kicks, interrupts, failure } = device;
+    const by = `${path}${aio === null ? "" : `, ${aio}`}, served by the ${servedBy}`;
+    const failed = errors === null || errors === 0 ? "" : `, ${errors} failed`;
+    const done = requests === null ? "" : `; ${requests} requests${failed}`;
+    const signals = path === "passthrough" ? "" : `; ${kicks} kicks, ${interrupts} interrupts`;
+    const ended = failure === null ? "" : `; ${failure}`;
+    return ["device", `${name}: ${by}${done}${signals}${ended}`];
+  });
+}
+
 export function statsReport(result: GuestResult): string {
   const lines = [
     ...ringLines(result),
+    ...deviceLines(result),
     ["elapsed", `${milliseconds(result.elapsedMs)}, CPU ${milliseconds(result.cpuUs / 1000)}`],
   ];
   return lines.map(([label = "", text = ""]) => `${label.padEnd(10)}${text}\n`).join("");

@@ -11,8 +11,12 @@ import { reportFailure, writeError } from "./failure";
 import { abortOnSignal } from "./interrupt";
 import { failureJson, resultJson } from "./json";
 import {
+  collectDevice,
+  collectDirectory,
   collectFile,
   collectVariable,
+  type DeviceOptions,
+  type Directories,
   type Environment,
   type Files,
   parseDeadline,
@@ -25,6 +29,8 @@ import { endingSentence, statsReport } from "./report";
 
 interface RunFlags {
   file?: Files;
+  dir?: Directories;
+  device?: DeviceOptions;
   policy?: PolicyOption;
   engine: "auto" | EngineName;
   /** Idle time, ms. */
@@ -45,6 +51,8 @@ an interrupt, 2 for bad input or when the host failed.
 Examples:
   $ wasm-uring run --file input=access.log scan.wasm ERROR
   $ wasm-uring run --file input=a.img --file output=b.img:rw copy.wasm
+  $ wasm-uring run --device data=disk.img,path=vhost-blk,aio=native,ro load.wasm
+  $ wasm-uring run --dir photos::/photos:ro --dir /tmp list.wasm /photos
   $ wasm-uring run --sqpoll=20 --stats --file data=disk.img:ro,direct load.wasm
   $ wasm-uring run --policy '["READ_FIXED"]' --engine mirrored --file input=a.txt scan.wasm x
   $ wasm-uring run --deadline 1000 --json untrusted.wasm | jq .outcome`;
@@ -64,8 +72,20 @@ export function runCommand(): Command {
     )
     .addOption(
       new Option(
+        "--device <device>",
+        "give a block device: NAME=PATH[,path=virtio-blk][,aio=io_uring][,threads=8][,poll-us=50][,iothread][,direct][,ro] (repeatable)",
+      ).argParser<DeviceOptions>(collectDevice),
+    )
+    .addOption(
+      new Option(
+        "-d, --dir <directory>",
+        "let the guest have a directory by WASI: HOST[::GUEST][:ro] (repeatable)",
+      ).argParser<Directories>(collectDirectory),
+    )
+    .addOption(
+      new Option(
         "-p, --policy <policy>",
-        "file-read, file-write, stream, JSON, or @FILE with JSON (default: by the files' access)",
+        "file-read, file-write, stream, block-device, JSON, or @FILE with JSON (default: by the files' access)",
       ).argParser(parsePolicyText),
     )
     .addOption(
@@ -114,6 +134,8 @@ function guestOptions(guest: string, args: readonly string[], flags: RunFlags): 
     stdout: output,
     stderr: output,
     ...(flags.file === undefined ? {} : { files: flags.file }),
+    ...(flags.device === undefined ? {} : { devices: flags.device }),
+    ...(flags.dir === undefined ? {} : { preopens: flags.dir }),
     ...(flags.policy === undefined ? {} : { policy: flags.policy }),
     ...(flags.sqpoll === undefined ? {} : { sqpoll: { idleMs: flags.sqpoll } }),
     ...(flags.entries === undefined ? {} : { entries: flags.entries }),

@@ -5,16 +5,16 @@
 import * as v from "valibot";
 import { WasmUringError } from "../errors";
 
-const text = v.pipe(
+export const text = v.pipe(
   v.string(),
   v.check((value) => !value.includes("\0"), "must not hold a zero byte"),
 );
-const name = v.pipe(
+export const variableName = v.pipe(
   text,
   v.check((value) => value !== "" && !value.includes("="), 'must be a name without "="'),
 );
-const output = v.picklist(["inherit", "capture", "ignore"]);
 const number = v.number();
+const output = v.union([v.picklist(["inherit", "capture", "ignore"]), number]);
 const access = v.picklist(["read", "write", "read-write"]);
 const grant = v.union([
   v.strictObject({
@@ -25,8 +25,15 @@ const grant = v.union([
   v.strictObject({ fd: number, access: v.optional(access) }),
 ]);
 
+export const preopen = v.union([
+  text,
+  v.strictObject({ path: text, readOnly: v.optional(v.boolean()) }),
+]);
+
 const schema = v.strictObject({
   files: v.optional(v.record(v.string(), grant)),
+  // Devices have a schema of their own, with better messages.
+  devices: v.optional(v.unknown()),
   // Policies have a schema of their own, with better messages.
   policy: v.optional(v.unknown()),
   engine: v.optional(v.string()),
@@ -34,13 +41,24 @@ const schema = v.strictObject({
     v.union([v.boolean(), v.strictObject({ idleMs: number, cpu: v.optional(number) })]),
   ),
   entries: v.optional(number),
+  iopoll: v.optional(v.boolean()),
+  personalities: v.optional(
+    v.record(
+      v.string(),
+      v.strictObject({ uid: number, gid: number, groups: v.optional(v.array(number)) }),
+    ),
+  ),
   ioWorkersMax: v.optional(v.unknown()),
   eventFd: v.optional(number),
+  preopens: v.optional(v.record(v.string(), preopen)),
+  sockets: v.optional(v.array(number)),
+  openFilesMax: v.optional(number),
   args: v.optional(v.array(text)),
-  env: v.optional(v.record(name, text)),
-  stdin: v.optional(v.union([v.string(), v.instance(Uint8Array)])),
+  env: v.optional(v.record(variableName, text)),
+  stdin: v.optional(v.union([v.string(), v.instance(Uint8Array), number])),
   stdout: v.optional(output),
   stderr: v.optional(output),
+  stdioProvider: v.optional(v.picklist(["direct", "@wasmer/wasi"])),
   outputLimitBytes: v.optional(number),
   deadlineMs: v.optional(number),
   signal: v.optional(v.instance(AbortSignal)),

@@ -6,42 +6,45 @@
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Op, SQ_ENTRIES_MAX } from "../abi";
+import { SQ_ENTRIES_MAX } from "../abi";
+import { checkDevices } from "../datapath/check";
+import { type Devices, openDevices } from "../datapath/devices";
 import { WasmUringError } from "../errors";
 import { loadSyscalls } from "../ffi";
 import type { Syscalls } from "../ffi/syscalls";
 import { type OpenedGrants, openGrants } from "../grant";
+import { checkPolled } from "../grant/polled";
 import type { GrantRequest } from "../grant/request";
-import { type CompiledPolicy, compilePolicy } from "../policy";
+import { SharedSlots } from "../grant/shared-slots";
+import { compilePolicy } from "../policy";
 import type { RingPlan, SqpollOptions } from "../ring/engine";
+import { kernelOpcodes } from "../ring/kernel-opcodes";
 import { ringBytes, sqesBytes } from "../ring/layout";
 import { wasiFunctionNames } from "../wasi";
 import { checkOptions } from "./check-options";
-import { takeEventFd } from "./event-fd";
+import { checkProgram } from "./check-program";
+import { checkRing, wantsInterrupts } from "./check-ring";
+import { badOption, checkTogether, defaultPolicy } from "./check-together";
+import { type EventFdPair, openEventFds } from "./event-fd";
 import { Guest } from "./guest";
-import { checkInterface, checkMemoryRoom, compileGuest } from "./module";
+import { openGuestFiles } from "./guest-files";
+import { checkInterface, checkMemoryRoom, compileGuest, type GuestModule } from "./module";
 import type { GuestOptions, GuestResult } from "./options";
 
 const ENTRIES_DEFAULT = 64;
 const SQPOLL_IDLE_MS_DEFAULT = 50;
 const SQPOLL_IDLE_MS_MAX = 60_000;
-const OUTPUT_LIMIT_BYTES_DEFAULT = 16 << 20;
 const ENGINES = ["auto", "mapped", "mirrored", "emulated"] as const;
-/** Opcodes that need a writable grant. */
-const WRITING_OPS: readonly number[] = [Op.WRITE_FIXED, Op.FALLOCATE, Op.FTRUNCATE];
 /** setTimeout's largest delay. */
 const DEADLINE_MS_MAX = 2 ** 31 - 1;
 
 /** A Map: a module may be called "constructor". */
 const PROVIDED: ReadonlyMap<string, ReadonlySet<string>> = new Map([
-  ["uring", new Set(["query", "grant", "setup", "enter"])],
+  ["uring", new Set(["query", "grant", "setup", "enter", "arena", "personality"])],
+  ["virtio", new Set(["find", "window", "read", "write", "wait"])],
   ["wasi_snapshot_preview1", new Set(wasiFunctionNames())],
   ["env", new Set(["abort", "seed"])],
 ]);
-
-function badOption(what: string, why: string, whatToDo: string): WasmUringError {
-  return new WasmUringError("ERR_BAD_OPTION", { what, why, whatToDo });
-}
 
 function checkEntries(entries: number): number {
   const power = Number.isInteger(entries) && entries > 0 && (entries & (entries - 1)) === 0;
@@ -90,15 +93,6 @@ function checkDeadline(deadlineMs: number | undefined): void {
   );
 }
 
-function checkCount(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 0) return;
-  throw badOption(
-    `${name} ${value}`,
-    "is not a whole number from 0 upwards",
-    "leave it out for the default",
-  );
-}
-
 /** For the kernel 0 means "leave it as it is", which is no cap at all. */
 function checkIoWorkers(caps: readonly [number, number]): void {
   const valid =
@@ -113,52 +107,39 @@ function checkIoWorkers(caps: readonly [number, number]): void {
   );
 }
 
-/** What contradicts itself is refused before a file is opened or made. */
-function checkTogether(
-  policy: CompiledPolicy,
-  engine: RingPlan["engine"],
-  sqpoll: SqpollOptions | null,
-  files: Readonly<Record<string, GrantRequest>>,
-): void {
-  if (sqpoll !== null && (engine === "mirrored" || engine === "emulated")) {
-    throw badOption(
-      `sqpoll with the ${engine} engine`,
-      "a kernel thread can only poll rings that are mapped",
-      "leave one of the two out",
-    );
-  }
-  if (policy.vetHiddenFields && (engine === "mapped" || sqpoll !== null)) {
-    throw badOption(
-      `vetHiddenFields with ${sqpoll !== null ? "sqpoll" : "the mapped engine"}`,
-      "nobody vets what the kernel takes from the guest's memory by itself",
-      "leave one of the two out",
-    );
-  }
-  const [written] = Object.entries(files).find(([, request]) => isWritable(request)) ?? [];
-  if (written !== undefined && !WRITING_OPS.some((opcode) => policy.opcodes.includes(opcode))) {
-    throw badOption(
-      `grant "${written}" for writing with policy "${policy.name}"`,
-      "no opcode of the policy writes",
-      "grant it for reading, or use policy file-write",
-    );
-  }
-}
-
-function isWritable(request: GrantRequest): boolean {
-  return request.access === "write" || request.access === "read-write";
-}
-
 /** All or nothing: a refused eventfd closes the grants. */
-function openEventFd(
+function openSignals(
   eventFd: number | undefined,
+  guest: GuestModule,
   syscalls: Syscalls | null,
   grants: OpenedGrants,
-): number | undefined {
-  if (eventFd === undefined) return undefined;
+  devices: Devices,
+): EventFdPair {
   try {
-    return takeEventFd(eventFd, syscalls);
+    return openEventFds(eventFd, wantsInterrupts(guest), syscalls);
   } catch (error) {
     grants.close();
+    devices.close();
+    throw error;
+  }
+}
+
+/** Files, then the disks on the guest's ring. All or nothing: a refused grant closes the devices. */
+function openAllGrants(
+  files: Readonly<Record<string, GrantRequest>>,
+  devices: Devices,
+  syscalls: Syscalls | null,
+  iopoll: boolean,
+): OpenedGrants {
+  let grants: OpenedGrants | null = null;
+  try {
+    grants = openGrants({ ...files, ...devices.grants }, syscalls);
+    devices.checkGranted(grants.slots);
+    if (iopoll) checkPolled(grants.slots);
+    return grants;
+  } catch (error) {
+    grants?.close();
+    devices.close();
     throw error;
   }
 }
@@ -198,31 +179,42 @@ export async function createGuest(
   const entries = checkEntries(options.entries ?? ENTRIES_DEFAULT);
   const sqpoll = checkSqpoll(options.sqpoll);
   const engine = checkEngine(options.engine ?? "auto");
-  const outputLimitBytes = options.outputLimitBytes ?? OUTPUT_LIMIT_BYTES_DEFAULT;
   const ioWorkersMax = options.ioWorkersMax ?? ([2, 2] as const);
   checkDeadline(options.deadlineMs);
-  checkCount("outputLimitBytes", outputLimitBytes);
   checkIoWorkers(ioWorkersMax);
   const files = options.files ?? {};
-  const writable = Object.values(files).some(isWritable);
-  const policy = compilePolicy(options.policy ?? (writable ? "file-write" : "file-read"));
-  checkTogether(policy, engine, sqpoll, files);
+  const requests = checkDevices(options.devices ?? {});
+  const asked =
+    options.policy === undefined ? defaultPolicy(files, requests) : compilePolicy(options.policy);
+  checkTogether(asked, engine, sqpoll, files, requests);
 
   const what = nameOf(source);
   const isPath = typeof source === "string" || source instanceof URL;
   const guest = await compileGuest(isPath ? await readSource(source, what) : source, what);
   checkInterface(guest, what, PROVIDED);
+  const program = checkProgram(options, isPath ? basename(what) : "guest", guest);
   checkMemoryRoom(guest, what, ringBytes(entries, entries * 2) + sqesBytes(entries));
+  const { policy, iopoll, personalities } = checkRing(options, asked, { engine, sqpoll }, guest);
 
-  const { syscalls } = loadSyscalls();
-  const grants = openGrants(files, syscalls);
-  const eventFd = openEventFd(options.eventFd, syscalls, grants);
+  const { syscalls, reason } = loadSyscalls();
+  const devices = openDevices(requests, { syscalls, reason });
+  const grants = openAllGrants(files, devices, syscalls, iopoll);
+  const signals = openSignals(options.eventFd, guest, syscalls, grants, devices);
+  const opened = openGuestFiles(options, () => {
+    grants.close();
+    devices.close();
+    signals.close();
+  });
   const plan: RingPlan = {
-    ...(eventFd === undefined ? {} : { eventFd }),
+    ...signals.fds,
     engine,
     policy,
     slots: grants.slots,
+    grants: SharedSlots.of(grants.slots).shared,
     sqpoll,
+    iopoll,
+    personalities,
+    kernelOpcodes: kernelOpcodes(syscalls),
     entries,
     entriesMax: SQ_ENTRIES_MAX,
     ioWorkersMax,
@@ -231,12 +223,10 @@ export async function createGuest(
     module: guest,
     plan,
     grants,
-    args: options.args ?? [isPath ? basename(what) : "guest"],
-    env: options.env ?? {},
-    stdin: options.stdin ?? "ignore",
-    stdout: options.stdout ?? "inherit",
-    stderr: options.stderr ?? "inherit",
-    outputLimitBytes,
+    signals,
+    devices,
+    opened,
+    program,
     deadlineMs: options.deadlineMs,
     signal: options.signal,
   });

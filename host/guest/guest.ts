@@ -3,29 +3,31 @@
  * and leaves nothing behind. The embedder's event loop never waits for the guest.
  */
 import { Worker } from "node:worker_threads";
-import { type ErrorCode, type ErrorDetail, WasmUringError } from "../errors";
+import type { Devices } from "../datapath/devices";
+import { toPortable, WasmUringError } from "../errors";
 import { loadSyscalls } from "../ffi";
-import type { OpenedGrants } from "../grant";
+import type { GrantRequest, OpenedGrants } from "../grant";
 import { Control, WorkerState } from "../ring/control";
 import type { EngineStats, RingPlan } from "../ring/engine";
 import { closeRingGently } from "../ring/mapped/close";
-import type { InputChoice, OutputChoice } from "../wasi";
+import type { OpenedFiles } from "../wasi";
+import { type Ending, exitCodeOf, outcomeOf, workerError } from "./ending";
+import type { EventFdPair } from "./event-fd";
+import { HotPlug } from "./hot-plug";
 import type { GuestModule } from "./module";
 import type { GuestResult, Outcome, RingReport } from "./options";
 import { OutputCollector } from "./output";
-import type { PortableError, WorkerEnd, WorkerMessage, WorkerStart } from "./protocol";
+import type { Program, WorkerEnd, WorkerMessage, WorkerStart } from "./protocol";
 
 /** What `createGuest` checked. */
 export interface PreparedGuest {
   module: GuestModule;
   plan: RingPlan;
   grants: OpenedGrants;
-  args: readonly string[];
-  env: Readonly<Record<string, string>>;
-  stdin: InputChoice;
-  stdout: OutputChoice;
-  stderr: OutputChoice;
-  outputLimitBytes: number;
+  signals: EventFdPair;
+  devices: Devices;
+  opened: OpenedFiles;
+  program: Program;
   deadlineMs: number | undefined;
   signal: AbortSignal | undefined;
 }
@@ -35,37 +37,21 @@ const GRACE_MS = 150;
 /** How long a worker may take over a set-up or its own ordered teardown before its thread is ended all the same. */
 const CLEANING_MS = 10_000;
 
-const EXIT_CODES = { trap: 134, deadline: 124, aborted: 130, "host-failure": 2 } as const;
-
-/** Why the embedder's side is ending the guest. */
-type Ending = Extract<Outcome, { kind: "deadline" | "aborted" }>;
-
-function reviveError(error: PortableError): WasmUringError {
-  return new WasmUringError(error.code as ErrorCode, error.detail as ErrorDetail);
-}
-
-function workerError(cause: unknown): WasmUringError {
-  return new WasmUringError("ERR_WORKER", {
-    what: "running the guest's worker thread",
-    why: cause instanceof Error ? cause.message : String(cause),
-    likelyCause: "too little memory or too many threads",
-    cause,
-  });
-}
-
 /** One guest. `run` once, then `close`, or use `await using`. */
 export class Guest implements AsyncDisposable {
   readonly #prepared: PreparedGuest;
   readonly #control = new Control();
   readonly #output: OutputCollector;
+  readonly #hotPlug: HotPlug;
   readonly #refusals: string[] = [];
   #ring: RingReport | null = null;
   #stats: EngineStats | null = null;
   #elapsedMs = 0;
   #ending: Ending | null = null;
   #ended = false;
+  /** From the start of its devices to their end. */
+  #active = false;
   #closed = false;
-  #eventFdClosed = false;
   #graceTimer: NodeJS.Timeout | undefined;
   #worker: Worker | null = null;
   #exited: Promise<void> = Promise.resolve();
@@ -74,6 +60,9 @@ export class Guest implements AsyncDisposable {
   constructor(prepared: PreparedGuest) {
     this.#prepared = prepared;
     this.#output = new OutputCollector();
+    const { plan, grants } = prepared;
+    const { syscalls } = loadSyscalls();
+    this.#hotPlug = new HotPlug({ plan, grants, control: this.#control, syscalls });
   }
 
   /**
@@ -97,19 +86,36 @@ export class Guest implements AsyncDisposable {
   /** Ends the guest if it still runs, and closes its grants. Idempotent. */
   async close(): Promise<void> {
     this.#closed = true;
-    if (this.#worker !== null) this.#end({ kind: "aborted", reason: "closed" });
+    if (this.#active) this.#end({ kind: "aborted", reason: "closed" });
     try {
       await this.#exited;
     } finally {
+      await this.#hotPlug.end();
+      this.#hotPlug.close();
       this.#prepared.grants.close();
-      this.#closeEventFd();
+      this.#prepared.devices.close();
+      this.#prepared.opened.close();
+      this.#prepared.signals.close();
     }
   }
 
-  #closeEventFd(): void {
-    const { eventFd } = this.#prepared.plan;
-    if (eventFd !== undefined && !this.#eventFdClosed) loadSyscalls().syscalls?.close(eventFd);
-    this.#eventFdClosed = true;
+  /**
+   * Grants the guest one more file, at any time until it has ended. When this resolves it finds the grant by its name.
+   *
+   * @throws WasmUringError (rejects) ERR_BAD_GRANT, or ERR_BAD_OPTION when the policy forbids it; nothing is left open
+   */
+  grant(name: string, request: GrantRequest): Promise<void> {
+    return this.#hotPlug.grant(name, request);
+  }
+
+  /**
+   * Takes a grant away: what is in flight on it is cancelled (the guest gets -ECANCELED) and when the promise resolves
+   * its descriptor is closed. Whatever the guest submits on the slot from now on is -EBADF.
+   *
+   * @throws WasmUringError (rejects) ERR_BAD_GRANT for an unknown name, ERR_REVOKE when something in flight did not end
+   */
+  revoke(name: string): Promise<void> {
+    return this.#hotPlug.revoke(name);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -127,13 +133,37 @@ export class Guest implements AsyncDisposable {
     } else {
       signal?.addEventListener("abort", onAbort, { once: true });
       try {
-        end = await this.#runWorker();
+        end = await this.#runWithDevices();
       } finally {
         signal?.removeEventListener("abort", onAbort);
       }
     }
     const cpu = process.cpuUsage(began);
-    return this.#result(this.#outcome(end), cpu.user + cpu.system);
+    return this.#result(outcomeOf(end, this.#ending), cpu.user + cpu.system);
+  }
+
+  /** Devices first, then the guest; the devices end when the guest's thread is gone. */
+  #runWithDevices(): Promise<WorkerEnd | null> {
+    this.#active = true;
+    const { devices } = this.#prepared;
+    const finished = devices
+      .start()
+      // Ended meanwhile: the guest does not begin.
+      .then(() => (this.#ending === null ? this.#runWorker() : null))
+      .catch((error: unknown): WorkerEnd => {
+        if (!(error instanceof WasmUringError)) throw error;
+        return { kind: "host-failure", error: toPortable(error) };
+      })
+      .finally(async () => {
+        await devices.stop();
+        this.#active = false;
+        clearTimeout(this.#graceTimer);
+      });
+    this.#exited = finished.then(
+      () => {},
+      () => {},
+    );
+    return finished;
   }
 
   /** Resolves when the thread has ended and its ring is closed; null when the guest did not say how it ended. */
@@ -154,8 +184,7 @@ export class Guest implements AsyncDisposable {
     const finished = new Promise<void>((resolve) => {
       worker.once("exit", () => resolve());
       worker.once("error", (cause) => {
-        const { code, message, detail } = workerError(cause);
-        end ??= { kind: "host-failure", error: { code, message, detail } };
+        end ??= { kind: "host-failure", error: toPortable(workerError(cause)) };
       });
     }).then(async () => {
       clearTimeout(timer);
@@ -163,22 +192,18 @@ export class Guest implements AsyncDisposable {
       this.#worker = null;
       await this.#closeRing();
     });
-    this.#exited = finished;
     return finished.then(() => end);
   }
 
   #spawn(): Worker {
-    const { module, plan, args, env, stdin, stdout, stderr, outputLimitBytes } = this.#prepared;
+    const { module, plan, devices, opened, program } = this.#prepared;
     const start: WorkerStart = {
       module: module.module,
       memoryImport: module.memoryImport,
       plan,
-      args,
-      env,
-      stdin,
-      stdout,
-      stderr,
-      outputLimitBytes,
+      devices: devices.plans(),
+      files: opened.grants,
+      program,
       control: this.#control.shared,
       captureTails: this.#output.tails,
     };
@@ -194,8 +219,11 @@ export class Guest implements AsyncDisposable {
   }
 
   #note(message: Exclude<WorkerMessage, { type: "started" | "ended" }>): void {
+    const { devices } = this.#prepared;
     if (message.type === "output") this.#output.add(message.fd, message.bytes);
     else if (message.type === "ring") this.#ring = message.report;
+    else if (message.type === "backend") devices.noteBackend(message.device, message.remains);
+    else if (message.type === "device-failure") devices.noteFailure(message.device, message.reason);
     else this.#refusals.push(message.reason);
   }
 
@@ -234,6 +262,8 @@ export class Guest implements AsyncDisposable {
 
   /** The worker closes its own ring unless it was ended; then it is done here, without blocking the event loop. */
   async #closeRing(): Promise<void> {
+    // Nobody uses the ring then, so that it can be claimed at once.
+    await this.#hotPlug.end();
     const ringFd = this.#control.claimRing();
     const { syscalls } = loadSyscalls();
     if (ringFd < 0 || syscalls === null) return;
@@ -242,24 +272,13 @@ export class Guest implements AsyncDisposable {
       syscalls.munmap(address, length);
   }
 
-  #outcome(end: WorkerEnd | null): Outcome {
-    if (end?.kind === "host-failure")
-      return { kind: "host-failure", error: reviveError(end.error) };
-    // Even if the guest swallowed the exception that was to unwind it and ended otherwise.
-    if (this.#ending !== null) return this.#ending;
-    if (end?.kind === "exit" || end?.kind === "trap") return end;
-    return {
-      kind: "host-failure",
-      error: workerError(new Error("the thread ended without a word")),
-    };
-  }
-
   #result(outcome: Outcome, cpuUs: number): GuestResult {
     return {
       outcome,
-      exitCode: outcome.kind === "exit" ? outcome.exitCode : EXIT_CODES[outcome.kind],
+      exitCode: exitCodeOf(outcome),
       ring: this.#ring,
       stats: this.#stats,
+      devices: this.#prepared.devices.reports(),
       setupErrors: this.#refusals,
       stdout: this.#output.take(1),
       stderr: this.#output.take(2),

@@ -223,7 +223,8 @@ export function checkInterface(
     throw badModule(what, `imports a memory as ${taken.module}.${taken.name}, which is a function`);
   }
   const exports = WebAssembly.Module.exports(guest.module);
-  if (!exports.some((entry) => entry.name === "_start" && entry.kind === "function")) {
+  const begins = ["_start", "_initialize", "on_completion"];
+  if (!exports.some((entry) => begins.includes(entry.name) && entry.kind === "function")) {
     throw badModule(what, "exports no function _start", "export one: it is where a guest begins");
   }
   const ownMemory = exports.some((entry) => entry.name === "memory" && entry.kind === "memory");

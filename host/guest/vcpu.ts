@@ -3,14 +3,28 @@
  * runs `_start`, tears the ring down in order and says how it ended.
  */
 
-import { WasmUringError } from "../errors";
+import { toPortable, WasmUringError } from "../errors";
 import { loadSyscalls } from "../ffi";
+import { eventFds } from "../ffi/event-fd";
 import { GuestMemory } from "../memory/guest-memory";
+import { ReservedRanges } from "../memory/reserved";
 import { Control, WorkerState } from "../ring/control";
-import { createAbort, createStdio, createWasi, pollBy } from "../wasi";
+import { Interrupts } from "../ring/interrupts";
+import {
+  createAbort,
+  createStdio,
+  nativeCalls,
+  openWasi,
+  pollBy,
+  type Wasi,
+  type WasiFunctions,
+  type WasmerPackage,
+  WasmerStdio,
+} from "../wasi";
 import { CaptureTail } from "./output";
 import type { WorkerEnd, WorkerMessage, WorkerStart } from "./protocol";
 import { GuestStopped, UringImports } from "./uring-imports";
+import { VirtioImports } from "./virtio-imports";
 
 /** Unwinds a guest that called proc_exit. */
 class GuestExit extends Error {
@@ -40,11 +54,8 @@ function defect(error: unknown): WasmUringError {
   });
 }
 
-function hostFailure({ code, message, detail }: WasmUringError): WorkerEnd {
-  return {
-    kind: "host-failure",
-    error: { code, message, detail: { ...detail, cause: undefined } },
-  };
+function hostFailure(error: WasmUringError): WorkerEnd {
+  return { kind: "host-failure", error: toPortable(error) };
 }
 
 /**
@@ -73,8 +84,12 @@ export class Vcpu {
   readonly #post: (message: WorkerMessage) => void;
   readonly #control: Control;
   readonly #uring: UringImports;
+  readonly #virtio: VirtioImports;
   readonly #captured: Record<1 | 2, CaptureTail>;
   #memory: GuestMemory | null = null;
+  #wasi: Wasi | null = null;
+  #wasmer: WasmerPackage | null = null;
+  #wasmerStdio: WasmerStdio | null = null;
 
   constructor(start: WorkerStart, post: (message: WorkerMessage) => void) {
     const { syscalls, reason } = loadSyscalls();
@@ -84,6 +99,18 @@ export class Vcpu {
     const tail = (fd: 1 | 2) =>
       new CaptureTail(start.captureTails[fd], (bytes) => post({ type: "output", fd, bytes }));
     this.#captured = { 1: tail(1), 2: tail(2) };
+    const reserved = new ReservedRanges();
+    const onRefusal = (text: string) => post({ type: "refusal", reason: text });
+    this.#virtio = new VirtioImports({
+      memory: () => this.#guestMemory(),
+      syscalls,
+      plans: start.devices,
+      control: this.#control,
+      reserved,
+      onBackend: (device, remains) => post({ type: "backend", device, remains }),
+      onRefusal,
+      onFailure: (device, text) => post({ type: "device-failure", device, reason: text }),
+    });
     this.#uring = new UringImports({
       memory: () => this.#guestMemory(),
       syscalls,
@@ -91,22 +118,40 @@ export class Vcpu {
       plan: start.plan,
       control: this.#control,
       onRing: (report) => post({ type: "ring", report }),
-      onRefusal: (text) => post({ type: "refusal", reason: text }),
+      reserved,
+      onRefusal,
     });
   }
 
-  run(): void {
-    if (!this.#control.advance(WorkerState.STARTING, WorkerState.RUNNING)) return;
+  /** @param wasmer the package of `stdioProvider`, when it is asked for */
+  run(wasmer: WasmerPackage | null = null): void {
+    this.#wasmer = wasmer;
+    // What is half-open must not be left behind: the thread is not ended meanwhile.
+    if (!this.#control.advance(WorkerState.STARTING, WorkerState.SETTING_UP)) return;
+    const refused = this.#openDevices();
+    if (!this.#control.advance(WorkerState.SETTING_UP, WorkerState.RUNNING)) return;
     this.#post({ type: "started" });
     const began = performance.now();
-    const end = this.#runGuest();
+    const end = refused ?? this.#runGuest();
     const elapsedMs = performance.now() - began;
     // Not when the embedder is ending the thread: then the ring is closed there.
     if (!this.#control.advance(WorkerState.RUNNING, WorkerState.CLEANING)) return;
     const stats = this.#uring.engine?.stats() ?? null;
+    this.#virtio.close();
+    this.#wasi?.close();
     this.#closeRing();
     this.#control.advance(WorkerState.CLEANING, WorkerState.DONE);
     this.#post({ type: "ended", end, stats, elapsedMs });
+  }
+
+  /** Why the guest cannot begin, or null. */
+  #openDevices(): WorkerEnd | null {
+    try {
+      this.#virtio.open();
+      return null;
+    } catch (error) {
+      return describeEnd(error);
+    }
   }
 
   #runGuest(): WorkerEnd {
@@ -116,11 +161,45 @@ export class Vcpu {
       const exported = instance.exports["memory"];
       const own = exported instanceof WebAssembly.Memory ? exported : memory;
       this.#memory ??= own === null ? null : new GuestMemory(own);
-      const entry = instance.exports["_start"];
-      if (typeof entry === "function") entry();
+      const exitCode = this.#enter(instance);
+      if (exitCode !== 0) return { kind: "exit", exitCode };
+      const onCompletion = instance.exports["on_completion"];
+      if (typeof onCompletion === "function") this.#serveInterrupts(() => onCompletion());
       return { kind: "exit", exitCode: 0 };
     } catch (error) {
       return describeEnd(error);
+    }
+  }
+
+  /** Runs the program; the exit code that the provider of its streams tells, if that is not ours. */
+  #enter(instance: WebAssembly.Instance): number {
+    const { _start: start, _initialize: initialize } = instance.exports;
+    if (typeof start === "function" && this.#wasmerStdio !== null) {
+      return this.#wasmerStdio.start(instance);
+    }
+    const entry = start ?? initialize;
+    if (typeof entry === "function") entry();
+    return 0;
+  }
+
+  /** Keeps a guest that has a ring, and calls it when completions were posted, until it says that it is done. */
+  #serveInterrupts(onCompletion: () => unknown): void {
+    const { engine } = this.#uring;
+    if (engine === null) return;
+    const { interruptFd = -1, eventFd } = this.#start.plan;
+    const interrupts = new Interrupts({
+      engine,
+      memory: () => this.#guestMemory(),
+      stop: this.#control,
+      eventFds: loadSyscalls().syscalls === null ? null : eventFds(),
+      interruptFd,
+      eventFd,
+    });
+    for (;;) {
+      if (!interrupts.wait()) throw new GuestStopped();
+      // A function without a result gives undefined.
+      const result = onCompletion();
+      if (result !== undefined && result !== 0) return;
     }
   }
 
@@ -145,7 +224,8 @@ export class Vcpu {
   }
 
   #imports(memory: WebAssembly.Memory | null): WebAssembly.Imports {
-    const { args, env, stdin, stdout, stderr, outputLimitBytes, memoryImport } = this.#start;
+    const { files, memoryImport, program } = this.#start;
+    const { args, env, stdin, stdout, stderr, outputLimitBytes } = program;
     const { syscalls } = loadSyscalls();
     const guestMemory = () => this.#guestMemory();
     const stopped = () => this.#control.stopped();
@@ -161,19 +241,23 @@ export class Vcpu {
     const exit = (code: number): never => {
       throw new GuestExit(code);
     };
+    this.#wasi = openWasi({
+      memory: guestMemory,
+      args,
+      env,
+      stdio,
+      native: syscalls === null ? null : nativeCalls(),
+      files,
+      stopped,
+      exit,
+      unwind: () => {
+        throw new GuestStopped();
+      },
+    });
     const imports: Record<string, WebAssembly.ModuleImports> = {
       uring: this.#uring.functions(),
-      wasi_snapshot_preview1: createWasi({
-        memory: guestMemory,
-        args,
-        env,
-        stdio,
-        stopped,
-        exit,
-        unwind: () => {
-          throw new GuestStopped();
-        },
-      }),
+      virtio: this.#virtio.functions(),
+      wasi_snapshot_preview1: this.#provided(this.#wasi.functions),
       env: { abort: createAbort({ memory: guestMemory, stderr: stdio.stderr }), seed },
     };
     if (memory !== null && memoryImport !== null) {
@@ -183,6 +267,21 @@ export class Vcpu {
       };
     }
     return imports;
+  }
+
+  /** The functions with those of the provider that the embedder chose. */
+  #provided(functions: WasiFunctions): WasiFunctions {
+    const { module, program } = this.#start;
+    if (this.#wasmer === null) return functions;
+    const { args, env, stdin, stdout, stderr, outputLimitBytes: limitBytes } = program;
+    const given = typeof stdin === "number" || stdin === "ignore" ? "" : stdin;
+    this.#wasmerStdio = new WasmerStdio(this.#wasmer, {
+      ...{ module, args, env, limitBytes, memory: () => this.#guestMemory() },
+      stdin: typeof given === "string" ? new TextEncoder().encode(given) : given,
+      captured: { 1: stdout === "capture", 2: stderr === "capture" },
+      capture: (fd, bytes) => this.#captured[fd].append(bytes),
+    });
+    return this.#wasmerStdio.functions(functions);
   }
 
   /** A module's start function may call an import before its exported memory is known: that is a trap. */

@@ -3,18 +3,29 @@
  * which path. Bad input is one sentence, whichever path would have met it.
  */
 import { closeSync, constants, fstatSync, openSync, readFileSync, type Stats } from "node:fs";
+import type { DataPathName } from "../../datapath/options";
 import type { EngineName } from "../../ring/engine";
+import type { AioName } from "../../virtio/aio";
 import { badOption } from "../failure";
 
 export const RW_NAMES = ["randread", "randwrite", "read", "write"] as const;
 export type RwName = (typeof RW_NAMES)[number];
 
-export const PATH_NAMES = ["passthrough", "native", "fs-sync", "fs-promises", "node-wasi"] as const;
-/**
- * `passthrough` a guest's own ring; `native` the same in C; the others are what one would use
- * instead.
- */
+/** Those of a guest: its own ring, and the virtqueues that it replaces. */
+export const GUEST_PATHS = [
+  ...(["passthrough", "virtio-blk", "vhost-blk"] as const),
+  ...(["vhost-user-blk", "vdpa-sim"] as const),
+] satisfies readonly DataPathName[];
+/** `native` is a guest's own ring in C; the last three are what one would use instead. */
+export const PATH_NAMES = [
+  ...GUEST_PATHS,
+  ...(["native", "fs-sync", "fs-promises", "node-wasi"] as const),
+] as const;
 export type PathName = (typeof PATH_NAMES)[number];
+
+export function isGuestPath(path: PathName): path is DataPathName {
+  return GUEST_PATHS.some((candidate) => candidate === path);
+}
 
 /**
  * Set-up flags of the native twin's ring, to compare them: `coop` is what the host gives to guests.
@@ -24,7 +35,9 @@ export type NativeFlags = (typeof NATIVE_FLAGS)[number];
 
 export interface BenchJob {
   path: PathName;
+  /** With vhost-user-blk the daemon's socket; vdpa-sim takes the file's length only. */
   file: string;
+  /** 0 with vhost-user-blk, until the daemon was asked. */
   fileBytes: number;
   rw: RwName;
   /** Bytes of one operation. */
@@ -38,7 +51,14 @@ export interface BenchJob {
   engine: "auto" | EngineName;
   /** null: enter mode. */
   sqpollIdleMs: number | null;
+  /** Completions are polled for: needs O_DIRECT and a device with poll queues. */
+  iopoll: boolean;
   nativeFlags: NativeFlags;
+  /** Of virtio-blk and vhost-blk; the library's default when undefined. */
+  aio: AioName | undefined;
+  iothread: boolean;
+  /** Of the thread that serves the device, µs. */
+  pollUs: number | undefined;
 }
 
 /** Buffers of all operations in flight; one fixed buffer of the kernel is at most 1 GiB. */
@@ -64,6 +84,16 @@ function checkPath(job: BenchJob): void {
       "leave one of the two out",
     );
   }
+  if (job.iopoll && !ring) {
+    throw badOption(
+      `--iopoll with --path ${job.path}`,
+      "that path has no ring",
+      "leave one of the two out",
+    );
+  }
+  if (job.iopoll && !job.direct) {
+    throw badOption("--iopoll without --direct", "the page cache cannot be polled", "add --direct");
+  }
   if (job.engine !== "auto" && job.path !== "passthrough") {
     throw badOption(
       `--engine with --path ${job.path}`,
@@ -77,6 +107,31 @@ function checkPath(job: BenchJob): void {
       "they are the native twin's",
       "use --path native",
     );
+  }
+  checkDevicePath(job);
+}
+
+/** Options of devices, and the paths that have them. */
+function checkDevicePath(job: BenchJob): void {
+  const options = [
+    ["--aio", job.aio !== undefined, ["virtio-blk", "vhost-blk"]],
+    ["--iothread", job.iothread, ["virtio-blk"]],
+    ["--poll-us", job.pollUs !== undefined, ["vhost-blk", "vdpa-sim"]],
+  ] as const;
+  for (const [option, isGiven, paths] of options) {
+    if (!isGiven || paths.some((path) => path === job.path)) continue;
+    throw badOption(
+      `${option} with --path ${job.path}`,
+      `it is for ${paths.join(" and ")}`,
+      "leave one of the two out",
+    );
+  }
+  if (job.direct && (job.path === "vhost-user-blk" || job.path === "vdpa-sim")) {
+    const why =
+      job.path === "vdpa-sim"
+        ? "its disk is memory"
+        : "how the file is opened is the daemon's business";
+    throw badOption(`--direct with --path ${job.path}`, why, "leave one of the two out");
   }
 }
 
@@ -153,6 +208,8 @@ export function checkJob(wanted: Omit<BenchJob, "fileBytes">): BenchJob {
   const job: BenchJob = { ...wanted, fileBytes: 0 };
   checkPath(job);
   checkSizes(job);
+  // The daemon knows what it serves, and says so to the guest.
+  if (job.path === "vhost-user-blk") return job;
   const fileBytes = measureFile(job);
   if (fileBytes < job.bs) {
     throw badOption(

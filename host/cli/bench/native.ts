@@ -83,6 +83,7 @@ function twinArguments(job: BenchJob): string[] {
     ...["--flags", job.nativeFlags],
     ...(job.direct ? ["--direct"] : []),
     ...(job.sqpollIdleMs === null ? [] : ["--sqpoll", String(job.sqpollIdleMs)]),
+    ...(job.iopoll ? ["--iopoll"] : []),
   ];
 }
 

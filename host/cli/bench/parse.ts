@@ -1,5 +1,6 @@
 /** The values of bench's own options: fio's words, checked, refused in one sentence. */
 import { SQ_ENTRIES_MAX } from "../../abi";
+import { POLL_US_MAX } from "../../datapath/check";
 import { badOption } from "../failure";
 
 const BLOCK_BYTES_MAX = 256 << 20;
@@ -43,6 +44,15 @@ export function parseRampTime(text: string): number {
   throw badOption(
     `--ramp-time "${text}"`,
     `it is not a number of seconds from 0 to ${RUNTIME_MAX_S}`,
+  );
+}
+
+export function parsePollTime(text: string): number {
+  const us = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (us <= POLL_US_MAX) return us;
+  throw badOption(
+    `--poll-us "${text}"`,
+    `it is not a whole number of microseconds from 0 to ${POLL_US_MAX}`,
   );
 }
 

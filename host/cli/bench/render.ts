@@ -13,14 +13,28 @@ function microseconds(value: number): string {
 
 function title(result: BenchResult): string {
   const { path, engine, rw, bs, inFlight, direct, sqpollIdleMs } = result;
-  const how =
-    engine === null ? path : `${path} (${engine}${sqpollIdleMs === null ? "" : ", SQPOLL"})`;
+  const words = [
+    ...(engine === null ? [] : [engine]),
+    ...(result.aio === null ? [] : [result.aio]),
+    ...(result.servedBy === null ? [] : [`served by the ${result.servedBy}`]),
+    ...(engine !== null && sqpollIdleMs !== null ? ["SQPOLL"] : []),
+  ];
+  const how = words.length === 0 ? path : `${path} (${words.join(", ")})`;
   const polled = engine === null && sqpollIdleMs !== null ? " (SQPOLL)" : "";
-  const cache = direct ? "O_DIRECT" : "page cache";
+  const cache = direct ? "O_DIRECT" : path === "vdpa-sim" ? "memory" : "page cache";
   return `${paint.bold(`${how}${polled}`)}: ${rw}, ${formatBytes(bs)}, depth ${inFlight}, ${cache}\n`;
 }
 
 function ringRows(result: BenchResult): string[][] {
+  if (result.kicks !== null && result.interrupts !== null) {
+    const { kicks, interrupts, enterCallsPerIo } = result;
+    return [
+      [
+        "virtqueue",
+        `${count(kicks)} kicks, ${count(interrupts)} interrupts, ${enterCallsPerIo} calls per operation`,
+      ],
+    ];
+  }
   if (result.path !== "passthrough" && result.path !== "native") return [];
   const rows = [
     ["enter calls", `${count(result.enterCalls)}, ${result.enterCallsPerIo} per operation`],

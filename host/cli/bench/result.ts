@@ -2,7 +2,7 @@
 import { cpus, release } from "node:os";
 import { SetupFlag } from "../../abi";
 import { errnoName } from "../../errors";
-import type { RingReport } from "../../guest/options";
+import type { GuestResult } from "../../guest/options";
 import type { BenchJob } from "./job";
 import type { Measure } from "./measure";
 
@@ -24,8 +24,10 @@ function depthOf(job: BenchJob): number {
   return job.path === "fs-sync" || job.path === "node-wasi" ? 1 : job.iodepth;
 }
 
-/** @param ring what the guest got; null for the other paths */
-export function benchResult(job: BenchJob, measure: Measure, ring: RingReport | null) {
+/** @param guest null for the paths without one */
+export function benchResult(job: BenchJob, measure: Measure, guest: GuestResult | null) {
+  const ring = guest?.ring ?? null;
+  const device = guest?.devices[0] ?? null;
   const seconds = measure.elapsedNs / NS_PER_S;
   const { samples, ...latency } = measure.latencyUs;
   const latencyUs = {
@@ -42,6 +44,10 @@ export function benchResult(job: BenchJob, measure: Measure, ring: RingReport | 
     /** The engine that ran; null on paths without one. */
     engine: ring?.engine ?? null,
     engineReason: ring?.reason ?? null,
+    /** Who served the guest's virtqueue, and what moved the data; null on paths without one. */
+    servedBy: device?.servedBy ?? null,
+    aio: device?.aio ?? null,
+    pollUs: job.pollUs ?? null,
     rw: job.rw,
     bs: job.bs,
     iodepth: job.iodepth,
@@ -51,8 +57,9 @@ export function benchResult(job: BenchJob, measure: Measure, ring: RingReport | 
     rampTime: job.rampTime,
     direct: job.direct,
     sqpollIdleMs: job.sqpollIdleMs,
+    iopoll: job.iopoll,
     file: job.file,
-    fileBytes: job.fileBytes,
+    fileBytes: device?.capacityBytes ?? job.fileBytes,
     ios: measure.ios,
     bytes: measure.bytes,
     elapsedMs: round(measure.elapsedNs / 1e6, 3),
@@ -62,6 +69,9 @@ export function benchResult(job: BenchJob, measure: Measure, ring: RingReport | 
     latencySamples: samples,
     /** User and system time of the process, the kernel's threads for its rings included. */
     cpuUsPerIo: round(measure.cpuNs / 1000 / ios, 4),
+    kicks: device?.kicks ?? null,
+    interrupts: device?.interrupts ?? null,
+    /** Calls out of the sandbox for I/O: enter, kicks and waits. */
     enterCalls: measure.calls,
     enterCallsPerIo: round(measure.calls / ios, 6),
     errors: measure.errors,
