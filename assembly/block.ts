@@ -32,8 +32,6 @@ export abstract class BlockDevice {
   tag: u32 = 0;
   /** The length for read and write (never less), 0 for the others, or a negated errno. */
   result: i32 = 0;
-  /** Calls out of the sandbox so far. */
-  calls: u32 = 0;
   /**
    * How long `submitAndWait` looks for completions before it waits by a call, µs. Only where somebody else works
    * meanwhile (`isSelfRunning`): otherwise looking would be in vain, and the call comes at once.
@@ -72,6 +70,8 @@ export abstract class BlockDevice {
   abstract submitAndWait(minComplete: u32, timeoutUs: i32 = -1): i32;
   /** Requests prepared and not yet taken by `next`. */
   abstract get inFlight(): u32;
+  /** Calls out of the sandbox so far; of disks that share a ring, of them all. */
+  abstract get calls(): u32;
   /** Completions that `next` can take without a call. */
   abstract ready(): u32;
   /**

@@ -4,6 +4,7 @@
  *
  *   for (spin.begin(pollUs); spin.goesOn(); ) if (isThere()) return true;
  */
+import { schedYield } from "./wasi/host";
 import { monotonicNs } from "./wasi/process";
 
 /** Looks between two readings of the clock: about a microsecond's worth. */
@@ -28,6 +29,8 @@ export class Spin {
     this.looks = LOOKS;
     const now = monotonicNs();
     if (this.endNs == 0) this.endNs = now + this.durationNs;
+    // Who works meanwhile may wait for this very processor.
+    else schedYield();
     return now < this.endNs;
   }
 }

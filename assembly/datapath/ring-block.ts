@@ -100,39 +100,39 @@ export class RingBlockDevice extends RingBlockSetup {
 
   submitAndWait(minComplete: u32, timeoutUs: i32 = -1): i32 {
     const ring = this.ring;
-    const calls = ring.enterCalls;
     const wanted = min(minComplete, this.inFlight);
+    if (this.hasInbox) return this.waitForInbox(wanted, timeoutUs);
+    this.giveBack();
     let result = 0;
-    if (this.hasInbox) {
-      result = this.share.waitFor(this, wanted, timeoutUs);
-    } else {
-      this.giveBack();
-      if (ring.isPolled) result = this.handOverAndLook(wanted);
-      if (result >= 0 && (!ring.isPolled || ring.cqReady() < wanted)) {
-        result = ring.submitAndWait(wanted, timeoutUs);
-      }
-      // Enter may take less than all, and a wait that ran out after it took some says so by their number.
-      const isDone = ring.unsubmitted == 0 && ring.cqReady() >= wanted;
-      result = isDone ? 0 : this.insist(result, wanted, timeoutUs);
-    }
-    if (wanted == 0 && result == 0 && this.inFlight != 0) this.collect();
-    this.calls += ring.enterCalls - calls;
+    if (!this.isSelfRunning || !this.look(wanted)) result = ring.submitAndWait(wanted, timeoutUs);
+    // Enter may take less than all, and a wait that ran out after it took some says so by their number.
+    const isDone = ring.unsubmitted == 0 && ring.cqReady() >= wanted;
+    if (!isDone) return this.insist(result, wanted, timeoutUs);
+    if (wanted == 0) this.collect();
+    return 0;
+  }
+
+  private waitForInbox(wanted: u32, timeoutUs: i32): i32 {
+    const result = this.share.waitFor(this, wanted, timeoutUs);
+    if (wanted == 0) this.collect();
     return result;
   }
 
   /** What is complete is posted only inside enter, unless a poll thread does it: nobody waits, but somebody looks. */
   private collect(): void {
-    if (!this.isSelfRunning && this.ready() == 0) this.ring.collect();
+    const isVain = this.isSelfRunning || this.inFlight == 0;
+    if (!isVain && this.ready() == 0) this.ring.collect();
   }
 
-  /** Under SQPOLL: wakes the thread if need be and looks for completions for a while. */
-  private handOverAndLook(wanted: u32): i32 {
+  /** Under SQPOLL: wakes the thread if need be and looks for completions for a while. True when a wait is not needed. */
+  private look(wanted: u32): bool {
     const ring = this.ring;
-    const result = ring.submit();
-    if (result < 0 || this.pollUs == 0) return result;
-    const spin = this.spin;
-    for (spin.begin(this.pollUs); spin.goesOn(); ) if (ring.cqReady() >= wanted) break;
-    return result;
+    if (ring.submit() < 0) return false;
+    if (this.pollUs != 0) {
+      const spin = this.spin;
+      for (spin.begin(this.pollUs); spin.goesOn(); ) if (ring.cqReady() >= wanted) return true;
+    }
+    return ring.cqReady() >= wanted;
   }
 
   /** What is left to do when a call was not enough. */
@@ -151,7 +151,7 @@ export class RingBlockDevice extends RingBlockSetup {
     return ring.unsubmitted == 0 && ring.cqReady() >= wanted ? 0 : result;
   }
 
-  ready(): u32 {
+  @inline ready(): u32 {
     if (this.hasInbox) this.share.distribute();
     else this.limit = this.ring.cqIndex + this.ring.cqReady();
     return this.limit - this.cursor;
@@ -159,7 +159,7 @@ export class RingBlockDevice extends RingBlockSetup {
 
   @inline next(): bool {
     do {
-      if (this.cursor == this.limit && !this.look()) return false;
+      if (this.cursor == this.limit && !this.refill()) return false;
       const cqe = this.completions + (<usize>(this.cursor++ & this.completionMask) << 4);
       const tag = load<u32>(cqe, Cqe.USER_DATA);
       const result = load<i32>(cqe, Cqe.RES);
@@ -174,7 +174,7 @@ export class RingBlockDevice extends RingBlockSetup {
     } while (true);
   }
 
-  private look(): bool {
+  private refill(): bool {
     this.giveBack();
     return this.ready() != 0;
   }

@@ -123,6 +123,10 @@ export abstract class RingBlockSetup extends BlockDevice {
     store<u64>(entry, load<u64>(cqe, 8), 8);
   }
 
+  get calls(): u32 {
+    return this.ring.enterCalls;
+  }
+
   get inFlight(): u32 {
     return this.begun - this.cursor;
   }

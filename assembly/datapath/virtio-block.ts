@@ -23,6 +23,7 @@ import { CHAIN, QUEUE, Slot } from "./virtio-window";
 export class VirtioBlockDevice extends VirtioBlockSetup {
   /** The device answered what no device may: nothing it says is believed any more. */
   private isBroken: bool = false;
+  private callCount: u32 = 0;
   private spin: Spin = new Spin();
 
   @inline read(tag: u32, offset: u64, buffer: usize, lengthBytes: u32): i32 {
@@ -138,7 +139,7 @@ export class VirtioBlockDevice extends VirtioBlockSetup {
     const queue = this.queue;
     const wanted = min(minComplete, this.inFlight);
     if (queue.publish()) {
-      this.calls++;
+      this.callCount++;
       const kicked = virtioWrite(this.handle, VirtioRegister.QUEUE_NOTIFY, QUEUE);
       if (kicked < 0) return kicked;
     }
@@ -170,7 +171,7 @@ export class VirtioBlockDevice extends VirtioBlockSetup {
     let leftUs = timeoutUs;
     let result = 0;
     while (queue.requestInterrupt(wanted)) {
-      this.calls++;
+      this.callCount++;
       const interrupts = virtioWait(this.handle, leftUs);
       if (interrupts < 0) result = interrupts;
       else if ((interrupts & VirtioInterrupt.CONFIG) != 0 && this.transport.needsReset) {
@@ -185,6 +186,10 @@ export class VirtioBlockDevice extends VirtioBlockSetup {
     }
     queue.suppressInterrupt();
     return result < 0 && queue.ready() < wanted ? result : 0;
+  }
+
+  get calls(): u32 {
+    return this.callCount;
   }
 
   get inFlight(): u32 {

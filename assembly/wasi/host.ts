@@ -21,5 +21,9 @@ export declare function fdWrite(fd: i32, iovecs: usize, count: i32, written: usi
 export declare function clockTimeGet(clock: i32, precision: u64, time: usize): i32;
 
 // @ts-ignore: decorator
+@external("wasi_snapshot_preview1", "sched_yield")
+export declare function schedYield(): i32;
+
+// @ts-ignore: decorator
 @external("wasi_snapshot_preview1", "proc_exit")
 export declare function procExit(code: i32): void;

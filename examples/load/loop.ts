@@ -154,7 +154,7 @@ export class Load<Disk extends BlockDevice> {
    * failed.
    */
   @inline private handOver(): bool {
-    const result = this.disk.submitAndWait(1);
+    const result = this.disk.submitAndWait(1, -1);
     return result == 0 || this.disk.ready() != 0 || this.fail(result);
   }
 

@@ -3,6 +3,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert, toPortable, WasmUringError } from "../errors";
 import { loadSyscalls } from "../ffi";
 import { eventFds } from "../ffi/event-fd";
+import { scheduler } from "../ffi/scheduler";
 import { DeviceControl, ServiceState } from "./control";
 import type { DeviceThreadMessage, DeviceThreadStart } from "./device-messages";
 import { QueueLoop } from "./queue-loop";
@@ -31,7 +32,8 @@ function serve({ what, control: shared, disk, source, thread }: DeviceThreadStar
     served = new ServedDisk({ what, disk, source, control, syscalls });
     control.setState(ServiceState.SERVING);
     post({ type: "ready", remains: served.backend.remains });
-    new QueueLoop(served, control, thread, eventFds()).run();
+    const calls = { events: eventFds(), scheduler: scheduler() };
+    new QueueLoop({ disk: served, control, plan: thread, ...calls }).run();
   } catch (error) {
     post({ type: "failed", error: toPortable(failureOf(what, error)) });
   } finally {

@@ -5,6 +5,7 @@
  */
 import { assert } from "../errors";
 import { type EventFds, Readable } from "../ffi/event-fd";
+import type { Scheduler } from "../ffi/scheduler";
 import type { BlkServer } from "../virtio/blk-server";
 import { QueueFault } from "../virtio/queue-fault";
 import { Command, type DeviceControl } from "./control";
@@ -15,17 +16,27 @@ import { SLICE_US } from "./service-context";
 /** Looks at the queue between two looks at the clock. */
 const LOOKS = 32;
 
+export interface QueueLoopOptions {
+  disk: ServedDisk;
+  control: DeviceControl;
+  plan: ThreadPlan;
+  events: EventFds;
+  scheduler: Scheduler;
+}
+
 export class QueueLoop {
   readonly #disk: ServedDisk;
   readonly #control: DeviceControl;
   readonly #plan: ThreadPlan;
   readonly #events: EventFds;
+  readonly #scheduler: Scheduler;
 
-  constructor(disk: ServedDisk, control: DeviceControl, plan: ThreadPlan, events: EventFds) {
+  constructor({ disk, control, plan, events, scheduler }: QueueLoopOptions) {
     this.#disk = disk;
     this.#control = control;
     this.#plan = plan;
     this.#events = events;
+    this.#scheduler = scheduler;
   }
 
   /** Until the embedder's thread says to quit. */
@@ -94,6 +105,8 @@ export class QueueLoop {
         if (this.#work(server)) return true;
       }
       if (this.#control.quitting() || this.#control.pendingCommand() !== 0) return true;
+      // The guest may wait for this very processor: then polling would keep away what it polls for.
+      this.#scheduler.yieldProcessor();
     } while (performance.now() < end);
     return false;
   }

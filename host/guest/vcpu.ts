@@ -195,12 +195,16 @@ export class Vcpu {
       interruptFd,
       eventFd,
     });
-    for (;;) {
-      if (!interrupts.wait()) throw new GuestStopped();
-      // A function without a result gives undefined.
-      const result = onCompletion();
-      if (result !== undefined && result !== 0) return;
+    try {
+      while (interrupts.wait()) {
+        // A function without a result gives undefined.
+        const result = onCompletion();
+        if (result !== undefined && result !== 0) return;
+      }
+    } finally {
+      interrupts.forward();
     }
+    throw new GuestStopped();
   }
 
   /** A ring without a descriptor (emulated) is this thread's alone; a descriptor is closed by whoever claims it. */

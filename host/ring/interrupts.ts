@@ -52,10 +52,22 @@ export class Interrupts {
     const { stop } = this.#options;
     this.#collect();
     while (!stop.stopped()) {
+      this.forward();
       if (this.#isNews()) return true;
       this.#sleep();
     }
     return false;
+  }
+
+  /** Passes on to the embedder what was signalled so far; once more when the guest has ended. */
+  forward(): void {
+    const { eventFds, interruptFd, eventFd, engine } = this.#options;
+    if (eventFds === null || !this.#signalled) return;
+    const signals = eventFds.take(interruptFd);
+    if (signals <= 0) return;
+    // Mirrored: the host's ring signalled. What it completed goes to the guest's queue, and is told, inside enter alone.
+    if (engine.name === "mirrored") this.#collect();
+    else if (eventFd !== undefined) addTo(eventFd, signals);
   }
 
   #isNews(): boolean {
@@ -76,16 +88,9 @@ export class Interrupts {
       this.#sleepInEnter();
       return;
     }
-    const signals = eventFds.take(interruptFd);
-    if (signals <= 0) {
-      eventFds.waitReadable(interruptFd, -1, -1, SLICE_US);
-      return;
-    }
-    if (this.#options.engine.name === "mapped") this.#forward(signals);
-    this.#collect();
+    eventFds.waitReadable(interruptFd, -1, -1, SLICE_US);
   }
 
-  /** What the host's ring completed goes to the guest's queue, and is told to the embedder, inside enter alone. */
   #collect(): void {
     const { engine } = this.#options;
     if (this.#signalled && engine.name === "mirrored") engine.enter(0, 0, EnterFlag.GETEVENTS, 0);
@@ -100,18 +105,16 @@ export class Interrupts {
     else Atomics.wait(this.#restWord, 0, 0, SLICE_MS);
   }
 
-  #forward(signals: number): void {
-    const { eventFd } = this.#options;
-    if (eventFd === undefined) return;
-    try {
-      writeSync(eventFd, new Uint8Array(new BigUint64Array([BigInt(signals)]).buffer));
-    } catch {
-      // The counter is full: who reads it has been told often enough.
-    }
-  }
-
   #word(offset: number): number {
     // Pairs with the release store of who posts completions, and with the guest's of its own words.
     return Atomics.load(this.#options.memory().words, offset >>> 2);
+  }
+}
+
+function addTo(eventFd: number, signals: number): void {
+  try {
+    writeSync(eventFd, new Uint8Array(new BigUint64Array([BigInt(signals)]).buffer));
+  } catch {
+    // The counter is full: who reads it has been told often enough.
   }
 }

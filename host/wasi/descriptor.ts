@@ -63,6 +63,9 @@ export class Descriptor {
    * file: a seek then costs no system call.
    */
   position: number;
+  /** Where the last fd_readdir of a DIRECTORY ended: entries before it, and the kernel's d_off. */
+  entriesRead = 0;
+  entriesOffset = 0n;
   /** The root of what the guest can see, so its ".." is itself. null: not looked at yet. */
   isRoot: boolean | null = null;
 

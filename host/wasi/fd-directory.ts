@@ -1,14 +1,18 @@
 /**
- * fd_readdir: the kernel's own entries, "." and ".." among them, with its cookies (d_off), so that
- * reading on from any of them works as long as the directory is open. One buffer for each guest
- * holds what getdents64 gave, and is read on from when the guest does.
+ * fd_readdir: the kernel's own entries, "." and ".." among them. A cookie is the number of entries
+ * before it: the kernel's own (d_off) take all 64 bits on some file systems, and telldir(3) of a
+ * 32-bit guest has a `long` for it. Reading on from where the last call ended goes by the kernel's
+ * cookie, so entries that come and go meanwhile move nothing; any other cookie counts from the
+ * start. One buffer for each guest holds what getdents64 gave, and is read on from when the guest
+ * does.
  */
+import { Errno } from "../abi";
 import type { NativeBuffer } from "../ffi/native-buffer";
 import type { GuestMemory } from "../memory/guest-memory";
 import type { DescriptorContext } from "./context";
 import { type Descriptor, Kind } from "./descriptor";
 import { WasiErrno, wasiErrnoOf } from "./errno";
-import { copy64 } from "./number64";
+import { copy64, setNumber64, unsigned64 } from "./number64";
 import { type Parameter, unsigned, type WasiFunctions } from "./parameter";
 import { fileTypeOfFormat, type Status } from "./status";
 
@@ -42,7 +46,7 @@ export interface DirectoryParts {
 
 export function directoryFunctions(parts: DirectoryParts): WasiFunctions {
   const reader = new DirectoryReader(parts);
-  const { table, memory } = parts.context;
+  const { table, memory, interrupted } = parts.context;
   return {
     fd_readdir: (fd = 0, buffer = 0, length = 0, cookie: Parameter = 0, result = 0) => {
       const found = table.get(fd);
@@ -53,9 +57,8 @@ export function directoryFunctions(parts: DirectoryParts): WasiFunctions {
       const roomBytes = unsigned(length);
       const resultAt = unsigned(result);
       if (!guest.contains(at, roomBytes) || !guest.contains(resultAt, 4)) return WasiErrno.EFAULT;
-      const from = BigInt.asIntN(64, typeof cookie === "bigint" ? cookie : BigInt(cookie | 0));
-      const used = reader.read(guest, found, at, roomBytes, from);
-      if (used < 0) return wasiErrnoOf(-used);
+      const used = reader.read(guest, found, at, roomBytes, unsigned64(cookie));
+      if (used < 0) return used === -Errno.EINTR ? interrupted() : wasiErrnoOf(-used);
       guest.view.setUint32(resultAt, used, true);
       return WasiErrno.SUCCESS;
     },
@@ -71,8 +74,8 @@ class DirectoryReader {
   #owner: Descriptor | null = null;
   #length = 0;
   #at = 0;
-  /** The cookie that stands for #at. */
-  #cookie = 0n;
+  /** How many entries of the directory come before #at. */
+  #before = 0;
 
   constructor({ context, status, roots }: DirectoryParts) {
     this.#context = context;
@@ -82,32 +85,52 @@ class DirectoryReader {
   }
 
   /** Bytes written to the guest; all of its buffer when there is more. A negated errno. */
-  read(guest: GuestMemory, of: Descriptor, at: number, roomBytes: number, cookie: bigint): number {
+  read(guest: GuestMemory, of: Descriptor, at: number, roomBytes: number, cookie: number): number {
     const failure = this.#goTo(of, cookie);
     if (failure < 0) return failure;
     let used = 0;
     while (used < roomBytes) {
-      if (this.#at >= this.#length) {
-        const filled = this.#fill(of);
-        if (filled < 0) return used > 0 ? used : filled;
-        if (filled === 0) break;
-      }
+      const filled = this.#at < this.#length ? this.#length : this.#fill(of);
+      if (filled < 0 && used === 0) return filled;
+      if (filled <= 0) break;
       used += this.#copyEntry(guest, of, at + used, roomBytes - used);
     }
     return used;
   }
 
   /** A guest that reads on finds its entries in the buffer; from the start they are always new. */
-  #goTo(of: Descriptor, cookie: bigint): number {
-    if (of === this.#owner && cookie === this.#cookie && cookie !== 0n) return 0;
+  #goTo(of: Descriptor, cookie: number): number {
+    if (of === this.#owner && cookie === this.#before && cookie !== 0) return 0;
     this.#owner = null;
-    const failure = this.#context.native.files.seekDirectory(of.hostFd, cookie);
-    if (failure < 0) return failure;
-    this.#owner = of;
-    this.#cookie = cookie;
     this.#length = 0;
     this.#at = 0;
+    const isNext = cookie !== 0 && cookie === of.entriesRead;
+    this.#before = isNext ? cookie : 0;
+    const { files } = this.#context.native;
+    const failure = files.seekDirectory(of.hostFd, isNext ? of.entriesOffset : 0n);
+    if (failure < 0) return failure;
+    this.#owner = of;
+    return this.#skipTo(of, cookie);
+  }
+
+  #skipTo(of: Descriptor, cookie: number): number {
+    while (this.#before < cookie) {
+      if (this.#at >= this.#length) {
+        if (this.#context.stopped()) return -Errno.EINTR;
+        const filled = this.#fill(of);
+        if (filled <= 0) return filled;
+      }
+      this.#pass(of);
+    }
     return 0;
+  }
+
+  /** Goes on to the next entry of the buffer. */
+  #pass(of: Descriptor): void {
+    const { view } = this.#buffer;
+    of.entriesOffset = view.getBigInt64(this.#at + LinuxEntry.NEXT, true);
+    this.#at += view.getUint16(this.#at + LinuxEntry.LENGTH, true);
+    of.entriesRead = ++this.#before;
   }
 
   #fill(of: Descriptor): number {
@@ -131,7 +154,7 @@ class DirectoryReader {
       guest.bytes.fill(0, at, at + roomBytes);
       return roomBytes;
     }
-    copy64(view, entry + LinuxEntry.NEXT, guest.view, at + Dirent.NEXT);
+    setNumber64(guest.view, at + Dirent.NEXT, this.#before + 1);
     copy64(view, entry + LinuxEntry.INODE, guest.view, at + Dirent.INODE);
     guest.view.setUint32(at + Dirent.NAME_LENGTH, nameLength, true);
     const type = fileTypeOfFormat(view.getUint8(entry + LinuxEntry.TYPE));
@@ -143,8 +166,7 @@ class DirectoryReader {
     const copied = nameLength < room ? nameLength : room;
     guest.bytes.set(bytes.subarray(nameAt, nameAt + copied), at + Dirent.SIZE);
     if (copied < nameLength) return roomBytes;
-    this.#at = entry + view.getUint16(entry + LinuxEntry.LENGTH, true);
-    this.#cookie = view.getBigInt64(entry + LinuxEntry.NEXT, true);
+    this.#pass(of);
     return Dirent.SIZE + nameLength;
   }
 

@@ -36,6 +36,8 @@ export function statusFunctions({ context, status, times }: StatusParts): WasiFu
 
   function setFlags(found: Descriptor, flags: number): WasiErrno {
     if ((flags & ~FdFlag.ALL) !== 0) return WasiErrno.EINVAL;
+    // As wasmtime: the standard streams are shared with others, and wait as they always do.
+    if (found.kind === Kind.STREAM) return WasiErrno.EBADF;
     const isFile = found.kind === Kind.FILE;
     // Only writes to a file can be synchronous: they are told so one by one.
     if (!isFile && (flags & ~(FdFlag.APPEND | FdFlag.NONBLOCK)) !== 0) return WasiErrno.ENOTSUP;

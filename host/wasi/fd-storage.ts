@@ -38,6 +38,8 @@ export function storageFunctions(context: DescriptorContext): WasiFunctions {
     const found = table.get(fd);
     const linuxAdvice = ADVICE[advice];
     if (found === null || found.kind === Kind.DIRECTORY) return WasiErrno.EBADF;
+    // As wasmtime: the standard streams are nothing to advise about, even where they are files.
+    if (found.kind === Kind.STREAM) return WasiErrno.EBADF;
     if (!found.seekable) return WasiErrno.ESPIPE;
     if (linuxAdvice === undefined || offset < 0 || length < 0) return WasiErrno.EINVAL;
     // Advice beyond what any file reaches is none.

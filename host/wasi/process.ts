@@ -1,4 +1,6 @@
 /** The family of a guest's own process: its end, and giving way to others. */
+import { loadSyscalls } from "../ffi";
+import { scheduler } from "../ffi/scheduler";
 import { WasiErrno } from "./errno";
 import { unsigned, type WasiFunctions } from "./parameter";
 
@@ -36,11 +38,16 @@ function raise(signal: number, exit: (code: number) => never): WasiErrno {
   return exit(EXIT_OF_SIGNALS + (signal < Signal.CHLD ? signal : signal + 1));
 }
 
+/** To whoever waits for this processor: the thread that serves the guest's device, for one. */
+function giveWay(): WasiErrno {
+  if (loadSyscalls().syscalls !== null) scheduler().yieldProcessor();
+  return WasiErrno.SUCCESS;
+}
+
 export function processFunctions({ exit }: ProcessOptions): WasiFunctions {
   return {
     proc_exit: (code = 0) => exit(unsigned(code)),
     proc_raise: (signal = 0) => raise(unsigned(signal), exit),
-    // A guest has its thread to itself, so there is nobody to give way to.
-    sched_yield: () => WasiErrno.SUCCESS,
+    sched_yield: giveWay,
   };
 }

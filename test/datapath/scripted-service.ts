@@ -40,17 +40,17 @@ export class ScriptedService implements QueueService {
   waits = 0;
   interrupts = 0;
   completed = 0;
+  /** The guest's. */
+  memory: () => ArrayBuffer = () => new ArrayBuffer(0);
   readonly #disk: Uint8Array;
-  readonly #memory: () => WebAssembly.Memory;
   readonly #behaviour: Behaviour;
   readonly #taken: Taken[] = [];
   #window: WindowRange = { offset: 0, length: 0 };
   #queue: DeviceQueue | null = null;
   #interrupt = false;
 
-  constructor(disk: Uint8Array, memory: () => WebAssembly.Memory, behaviour: Behaviour) {
+  constructor(disk: Uint8Array, behaviour: Behaviour) {
     this.#disk = disk;
-    this.#memory = memory;
     this.#behaviour = behaviour;
     this.selfRunning = behaviour.selfRunning ?? false;
   }
@@ -62,7 +62,7 @@ export class ScriptedService implements QueueService {
 
   start(setup: QueueSetup): number {
     // The whole memory stands for the window: what lies outside of the declared one is found in `#take`.
-    const window = { buffer: this.#memory().buffer, offset: 0, deviceAddress: 0 };
+    const window = { buffer: this.memory(), offset: 0, deviceAddress: 0 };
     this.#queue = new DeviceQueue(window, setup);
     this.#queue.wantKicks();
     return 0;
@@ -129,8 +129,8 @@ export class ScriptedService implements QueueService {
   /** Returns the bytes written into the guest's memory. */
   #perform({ offsets, lengths, readableCount }: Taken): number {
     const { statusOf = (_: number, status: number) => status } = this.#behaviour;
-    const view = new DataView(this.#memory().buffer);
-    const memory = new Uint8Array(this.#memory().buffer);
+    const view = new DataView(this.memory());
+    const memory = new Uint8Array(this.memory());
     const [header = 0, data = 0] = offsets;
     if (lengths[0] !== VirtioBlkHeader.SIZE || lengths.at(-1) !== 1) throw new Error("bad framing");
     const type = view.getUint32(header + VirtioBlkHeader.TYPE, true);

@@ -143,9 +143,9 @@ docs("embedding.md lists every option", () => {
   assert.equal(listed.sort(), options.sort());
 });
 
-for (const command of ["run", "probe", "bench"]) {
+for (const command of ["run", "probe", "bench", "bench --figure"]) {
   docs(`cli.md lists every option of ${command}`, () => {
-    const help = spawnSync(process.execPath, ["dist/cli.js", command, "--help"], {
+    const help = spawnSync(process.execPath, ["dist/cli.js", ...command.split(" "), "--help"], {
       encoding: "utf8",
     });
     assert.is(help.status, 0, help.stderr);
@@ -154,7 +154,7 @@ for (const command of ["run", "probe", "bench"]) {
       ([, name = ""]) => name,
     );
     assert.ok(names.length > 0);
-    const section = sectionOf("docs/cli.md", `## ${command}`);
+    const section = sectionOf("docs/cli.md", `${command.includes(" ") ? "###" : "##"} ${command}`);
     const missing = names.filter(
       (name) => name !== "--help" && !new RegExp(`${name}(?![a-z-])`).test(section),
     );

@@ -3,6 +3,7 @@
  * exit, trap, deadline or close; together with an eventfd of the embedder's; and quiet where it asked for quiet.
  */
 import { closeSync, read as readCallback, readSync, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
@@ -17,7 +18,6 @@ const EFD_NONBLOCK = 0x800;
 /** A second of sleep in slices of 50 ms costs a few ms; a second of spinning 1000. */
 const IDLE_CPU_MS_MAX = 200;
 
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 const read = promisify(readCallback);
 
 /** The counter, 0 when nobody signalled. */
@@ -49,8 +49,9 @@ class Echo {
 
   async answer(text: string): Promise<string> {
     this.say(text);
-    const { bytesRead, buffer } = await read(this.#out.read, Buffer.alloc(64), 0, 64, null);
-    return buffer.subarray(0, bytesRead).toString();
+    const timeout = sleep(5000, null);
+    const got = await Promise.race([timeout, read(this.#out.read, Buffer.alloc(64), 0, 64, null)]);
+    return got === null ? "no answer" : got.buffer.subarray(0, got.bytesRead).toString();
   }
 
   run(): Promise<string> {
@@ -82,7 +83,7 @@ for (const here of await enginesHere()) {
   test(`${label}: wakes for each message, and ends by its result`, () =>
     withEcho(here, {}, async (echo) => {
       const ended = echo.run();
-      for (const text of ["one", "two", "three"]) {
+      for (const text of ["alpha", "beta", "gamma"]) {
         assert.is(await echo.answer(text), text);
         await sleep(60);
       }
@@ -137,13 +138,13 @@ for (const here of await enginesHere()) {
     try {
       await withEcho(here, { eventFd }, async (echo) => {
         const ended = echo.run();
-        await echo.answer("one");
+        await echo.answer("alpha");
         for (let look = 0; look < 100; look++) {
           await sleep(10);
           if (signals(eventFd) > 0) break;
           assert.ok(look < 99, "no signal came");
         }
-        await echo.answer("two");
+        await echo.answer("beta");
         echo.say("quit");
         assert.is(await ended, "exit 0");
         assert.ok(signals(eventFd) > 0);

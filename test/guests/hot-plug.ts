@@ -48,7 +48,7 @@ function lose(name: string): void {
   read(slot);
   const sqe = ring.getSqe();
   prepWriteFixed(sqe, openGrant("ready").slot, buffer, 1, u64.MAX_VALUE, 2);
-  addSqeFlags(sqe, SqeFlag.CQE_SKIP_SUCCESS);
+  addSqeFlags(sqe, <u8>SqeFlag.CQE_SKIP_SUCCESS);
   ring.submit();
   const first = finish();
   read(slot);

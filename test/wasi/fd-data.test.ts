@@ -162,7 +162,7 @@ test("hostile pointers move nothing", () => {
 });
 
 test("a transfer longer than one part is whole, and stops between parts", () => {
-  const pages = 1100;
+  const pages = 1200;
   const g = folderGuest({ pages });
   const fd = g.open("big", created);
   const length = 70 << 20;

@@ -34,6 +34,11 @@ export const Rights = { READ: 2n, WRITE: 64n, BOTH: 66n } as const;
 export const OFlag = { CREATE: 1, DIRECTORY: 2, EXCLUSIVE: 4, TRUNCATE: 8 } as const;
 export const PREOPEN = 3;
 
+const cleanups: (() => void)[] = [];
+process.on("exit", () => {
+  for (const cleanUp of cleanups) cleanUp();
+});
+
 export const hasFiles = loadSyscalls().syscalls !== null;
 
 export interface FolderOptions {
@@ -78,7 +83,7 @@ export class FolderGuest {
       ...(unwind === undefined ? {} : { unwind }),
     });
     this.functions = functions;
-    process.on("exit", () => this.opened.close());
+    cleanups.push(() => this.opened.close());
   }
 
   path(name: string): string {
@@ -157,7 +162,7 @@ export interface OpenOptions {
 /** A folder that is gone when the tests are. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "wasm-uring-wasi-"));
-  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  cleanups.push(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 

@@ -38,8 +38,8 @@ function dress(svg: string, chart: Chart): string {
     `<rect width="${WIDTH}" height="${heightOf(chart)}" rx="12" fill="${PAPER.light}"/>`;
   return `${svg
     .replace(/^(<svg [^>]*>)/, `$1\n${head}`)
-    // echarts' classes for a pointer that hovers: these pictures have none.
-    .replace(/ class="zr\d+-cls-\d+"| pointer-events="[a-z]+"/g, "")
+    // What echarts leaves for a pointer that hovers: these pictures have none.
+    .replace(/ (class="zr\d+-cls-\d+"|pointer-events="[a-z]+"|ecmeta_\w+="\w*")/g, "")
     // As much, and understood by every reader of SVG.
     .replaceAll('dominant-baseline="central"', 'dy="0.35em"')
     .replace(/<style\s*>\s*<!\[CDATA\[.*?\]\]>\s*<\/style>\s*/gs, "")

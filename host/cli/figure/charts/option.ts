@@ -101,14 +101,23 @@ function whiskersOf(series: Series, quantity: Quantity, panel: number): CustomSe
     renderItem: (_, api) => {
       const [x = 0, low = 0] = api.coord([api.value(0), api.value(1)]);
       const [, high = 0] = api.coord([api.value(0), api.value(2)]);
-      const style = { stroke: colour.light, lineWidth: 1.2, opacity: 0.55 };
-      const half = CAP_WIDTH / 2;
-      const lines = [
-        { x1: x, y1: low, x2: x, y2: high },
-        { x1: x - half, y1: low, x2: x + half, y2: low },
-        { x1: x - half, y1: high, x2: x + half, y2: high },
+      const left = x - CAP_WIDTH / 2;
+      const right = x + CAP_WIDTH / 2;
+      // In one stroke: the lower cap, up to the upper one, along it.
+      const points = [
+        ...[
+          [left, low],
+          [right, low],
+          [x, low],
+        ],
+        ...[
+          [x, high],
+          [left, high],
+          [right, high],
+        ],
       ];
-      return { type: "group", children: lines.map((shape) => ({ type: "line", shape, style })) };
+      const style = { stroke: colour.light, fill: "none", lineWidth: 1.2, opacity: 0.55 };
+      return { type: "polyline", shape: { points }, style };
     },
   };
 }
@@ -183,7 +192,9 @@ export function optionOf(chart: Chart, subtitle: string, flat: ReadonlySet<strin
   const axes = axesOf(chart);
   const series = panels.flatMap((panel, index): PanelSeries[] =>
     panel.series.flatMap((one) => [
-      whiskersOf(one, quantity, index),
+      ...(one.points.some(({ rounds }) => rounds.length > 1)
+        ? [whiskersOf(one, quantity, index)]
+        : []),
       lineOf(one, quantity, index, flat.has(one.system) ? axes.lastX : null),
     ]),
   );
