@@ -1,10 +1,10 @@
 /**
  * fd_readdir: the kernel's own entries, "." and ".." among them. A cookie is the number of entries
  * before it: the kernel's own (d_off) take all 64 bits on some file systems, and telldir(3) of a
- * 32-bit guest has a `long` for it. Reading on from where the last call ended goes by the kernel's
- * cookie, so entries that come and go meanwhile move nothing; any other cookie counts from the
- * start. One buffer for each guest holds what getdents64 gave, and is read on from when the guest
- * does.
+ * 32-bit guest has a `long` for it. Reading on from where the last call ended, or from what the
+ * directory that was read last had shown before, goes by the kernel's cookie, so that entries which
+ * come and go meanwhile move nothing; any other cookie counts from the start. One buffer for each
+ * guest holds what getdents64 gave, and is read on from when the guest does.
  */
 import { Errno } from "../abi";
 import type { NativeBuffer } from "../ffi/native-buffer";
@@ -18,6 +18,8 @@ import { fileTypeOfFormat, type Status } from "./status";
 
 const BUFFER_BYTES = 32 * 1024;
 const DOT = 0x2e;
+/** As many cookies of the kernel are kept: half a megabyte. */
+const PASSED_MAX = 65536;
 
 /** `struct linux_dirent64`: the name ends with a zero byte. */
 const enum LinuxEntry {
@@ -65,6 +67,37 @@ export function directoryFunctions(parts: DirectoryParts): WasiFunctions {
   };
 }
 
+/** The kernel's cookies of one directory's entries, as far as they were read on end. */
+class PassedEntries {
+  #owner: Descriptor | null = null;
+  /** The number of the first that is held, and how many are. */
+  #first = 0;
+  #count = 0;
+  #offsets = new BigInt64Array(256);
+
+  note(of: Descriptor, number: number, offset: bigint): void {
+    if (of !== this.#owner || number < this.#first || number > this.#first + this.#count) {
+      this.#owner = of;
+      this.#first = number;
+    }
+    const index = number - this.#first;
+    if (index >= PASSED_MAX) return;
+    if (index === this.#offsets.length) {
+      const longer = new BigInt64Array(index * 2);
+      longer.set(this.#offsets);
+      this.#offsets = longer;
+    }
+    this.#offsets[index] = offset;
+    this.#count = index + 1;
+  }
+
+  offsetOf(of: Descriptor, number: number): bigint | null {
+    const index = number - this.#first;
+    if (of !== this.#owner || index < 0 || index >= this.#count) return null;
+    return this.#offsets[index] ?? null;
+  }
+}
+
 class DirectoryReader {
   readonly #context: DescriptorContext;
   readonly #status: Status;
@@ -76,6 +109,7 @@ class DirectoryReader {
   #at = 0;
   /** How many entries of the directory come before #at. */
   #before = 0;
+  readonly #passed = new PassedEntries();
 
   constructor({ context, status, roots }: DirectoryParts) {
     this.#context = context;
@@ -105,9 +139,10 @@ class DirectoryReader {
     this.#length = 0;
     this.#at = 0;
     const isNext = cookie !== 0 && cookie === of.entriesRead;
-    this.#before = isNext ? cookie : 0;
+    const offset = isNext ? of.entriesOffset : this.#passed.offsetOf(of, cookie);
+    this.#before = offset === null ? 0 : cookie;
     const { files } = this.#context.native;
-    const failure = files.seekDirectory(of.hostFd, isNext ? of.entriesOffset : 0n);
+    const failure = files.seekDirectory(of.hostFd, offset ?? 0n);
     if (failure < 0) return failure;
     this.#owner = of;
     return this.#skipTo(of, cookie);
@@ -131,6 +166,7 @@ class DirectoryReader {
     of.entriesOffset = view.getBigInt64(this.#at + LinuxEntry.NEXT, true);
     this.#at += view.getUint16(this.#at + LinuxEntry.LENGTH, true);
     of.entriesRead = ++this.#before;
+    this.#passed.note(of, this.#before, of.entriesOffset);
   }
 
   #fill(of: Descriptor): number {

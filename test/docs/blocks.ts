@@ -69,6 +69,6 @@ export function enumMembers(path: string, name: string): Map<string, number> {
     readFileSync(path, "utf8"),
   )?.[1];
   if (body === undefined) throw new Error(`${path} has no enum ${name}`);
-  const members = [...body.matchAll(/^ {2}([A-Z][A-Z0-9_]*) = (\d+),$/gm)];
+  const members = [...body.matchAll(/^ {2}([A-Z][A-Z0-9_]*) = (0x[0-9a-f]+|\d+),$/gm)];
   return new Map(members.map(([, member = "", value = ""]) => [member, Number(value)]));
 }
