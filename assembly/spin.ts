@@ -7,8 +7,11 @@
 import { schedYield } from "./wasi/host";
 import { monotonicNs } from "./wasi/process";
 
-/** Looks between two readings of the clock: about a microsecond's worth. */
-const LOOKS: u32 = 256;
+/**
+ * Looks between two readings of the clock, some microseconds' worth: most of what is waited for by looking is there
+ * before the first.
+ */
+const LOOKS: u32 = 2048;
 
 export class Spin {
   private looks: u32 = 0;

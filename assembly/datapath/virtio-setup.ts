@@ -64,7 +64,8 @@ export abstract class VirtioBlockSetup extends BlockDevice {
     this.isSelfRunning = (flags & VirtioDeviceFlag.SELF_RUNNING) != 0;
     const transport = new VirtioTransport(handle);
     this.transport = transport;
-    const agreed = transport.negotiate(VIRTIO_ID_BLOCK, wantedFeatures() & ~VirtioBlockSetup.refusedFeatures);
+    const features = wantedFeatures() & ~VirtioBlockSetup.refusedFeatures;
+    const agreed = transport.negotiate(VIRTIO_ID_BLOCK, features);
     if (agreed < 0) return agreed;
     this.describe(max(blockBytes, 512));
     const window = new VirtioWindow(transport);

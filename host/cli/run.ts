@@ -35,6 +35,7 @@ interface RunFlags {
   engine: "auto" | EngineName;
   /** Idle time, ms. */
   sqpoll?: number;
+  iopoll?: boolean;
   entries?: number;
   env?: Environment;
   deadline?: number;
@@ -101,6 +102,10 @@ export function runCommand(): Command {
         .preset("50")
         .argParser(parseSqpollIdle),
     )
+    .option(
+      "--iopoll",
+      "poll the devices for completions: files with ,direct on a device with poll queues",
+    )
     .addOption(
       new Option("--entries <n>", "SQ entries recommended to the guest (default: 64)").argParser(
         parseEntries,
@@ -138,6 +143,7 @@ function guestOptions(guest: string, args: readonly string[], flags: RunFlags): 
     ...(flags.dir === undefined ? {} : { preopens: flags.dir }),
     ...(flags.policy === undefined ? {} : { policy: flags.policy }),
     ...(flags.sqpoll === undefined ? {} : { sqpoll: { idleMs: flags.sqpoll } }),
+    ...(flags.iopoll === undefined ? {} : { iopoll: flags.iopoll }),
     ...(flags.entries === undefined ? {} : { entries: flags.entries }),
     ...(flags.env === undefined ? {} : { env: flags.env }),
     ...(flags.deadline === undefined ? {} : { deadlineMs: flags.deadline }),

@@ -77,6 +77,8 @@ export class DeviceControl {
   readonly #words: Int32Array;
   readonly #address: Float64Array;
   readonly #vectors: Float64Array;
+  /** The serving thread's: number of the command that it is at. */
+  #taken = 0;
 
   constructor(shared: SharedArrayBuffer = new SharedArrayBuffer(Word.COUNT * 4)) {
     this.shared = shared;
@@ -144,7 +146,9 @@ export class DeviceControl {
   /** The command that was given and not yet done, or 0. */
   pendingCommand(): Command | 0 {
     const words = this.#words;
-    if (Atomics.load(words, Word.GIVEN) === Atomics.load(words, Word.DONE)) return 0;
+    const given = Atomics.load(words, Word.GIVEN);
+    if (given === Atomics.load(words, Word.DONE)) return 0;
+    this.#taken = given;
     return words[Word.COMMAND] as Command;
   }
 
@@ -162,11 +166,11 @@ export class DeviceControl {
     };
   }
 
-  /** Says that the pending command is done. */
+  /** Says that the command of the last `pendingCommand` is done; one that was given meanwhile is not. */
   done(result: number): void {
     this.#words[Word.RESULT] = result;
     // Pairs with `awaitDone`: whoever sees the number sees the result.
-    Atomics.store(this.#words, Word.DONE, Atomics.load(this.#words, Word.GIVEN));
+    Atomics.store(this.#words, Word.DONE, this.#taken);
     Atomics.notify(this.#words, Word.DONE);
   }
 

@@ -23,10 +23,11 @@ export class DeviceThread {
   #failure: WasmUringError | null = null;
   #settle: () => void = () => {};
 
-  constructor(start: DeviceThreadStart) {
+  /** @param workerFile the thread's program; the one of this package when undefined */
+  constructor(start: DeviceThreadStart, workerFile: URL | undefined) {
     this.#start = start;
     this.#control = new DeviceControl(start.control);
-    this.#worker = new Worker(new URL("./device-worker.cjs", import.meta.url), {
+    this.#worker = new Worker(workerFile ?? new URL("./device-worker.cjs", import.meta.url), {
       workerData: start,
       env: {},
       execArgv: [],

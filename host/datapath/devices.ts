@@ -131,6 +131,7 @@ function openDevice(
   name: string,
   request: Exclude<DeviceRequest, PassthroughDevice>,
   { syscalls, reason }: SyscallsLoad,
+  workerFile: URL | undefined,
 ): HostDevice {
   if (syscalls === null) {
     throw new WasmUringError("ERR_ENGINE_UNAVAILABLE", {
@@ -141,22 +142,24 @@ function openDevice(
   }
   return request.path === "vhost-user-blk"
     ? new DaemonDevice(name, request)
-    : new ServedDevice(name, request, syscalls);
+    : new ServedDevice(name, request, syscalls, workerFile);
 }
 
 /**
  * Opens what devices need, all or nothing.
  *
+ * @param workerFile the program of devices' threads; the one of this package by default
  * @throws WasmUringError ERR_BAD_OPTION, ERR_BAD_GRANT or ERR_ENGINE_UNAVAILABLE naming the device
  */
 export function openDevices(
   requests: ReadonlyMap<string, DeviceRequest>,
   load: SyscallsLoad,
+  workerFile?: URL,
 ): Devices {
   const devices: HostDevice[] = [];
   try {
     for (const [name, request] of requests) {
-      if (request.path !== "passthrough") devices.push(openDevice(name, request, load));
+      if (request.path !== "passthrough") devices.push(openDevice(name, request, load, workerFile));
     }
     return new Devices(requests, devices, load.syscalls);
   } catch (error) {

@@ -69,7 +69,8 @@ export class QueueLoop {
         this.#break(server);
         if (server.inFlight === 0) return;
       }
-      if (server.wantKicks()) {
+      // What is available but cannot be taken, because too much is in flight, waits for a completion.
+      if (server.wantKicks() && server.hasWork()) {
         server.suppressKicks();
         continue;
       }

@@ -10,6 +10,7 @@ import type { BlkDisk } from "../virtio/blk-config";
 import { QUEUE_FAULT_REASONS, QueueFault } from "../virtio/queue-fault";
 import { describeDevice } from "./check";
 import { DeviceControl } from "./control";
+import type { DeviceThreadStart } from "./device-messages";
 import { DeviceThread } from "./device-thread";
 import { type DiskFile, openDisk } from "./disk-file";
 import type { VdpaSimDevice, VhostBlkDevice, VirtioBlkDevice } from "./options";
@@ -36,6 +37,7 @@ export class ServedDevice {
   readonly #what: string;
   readonly #control = new DeviceControl();
   readonly #syscalls: Syscalls;
+  readonly #workerFile: URL | undefined;
   readonly #file: DiskFile | null;
   readonly #doorbells: Doorbells | null;
   #pool: ThreadPool | null = null;
@@ -43,9 +45,12 @@ export class ServedDevice {
   #remains: BackendRemains | null = null;
   #failure: string | null = null;
   #closed = false;
+  /** Something still uses the file and the window. */
+  #abandoned = false;
 
   /** @throws WasmUringError ERR_BAD_OPTION, ERR_BAD_GRANT, ERR_SYSCALL; nothing is left open then */
-  constructor(name: string, request: ServedRequest, syscalls: Syscalls) {
+  constructor(name: string, request: ServedRequest, syscalls: Syscalls, workerFile?: URL) {
+    this.#workerFile = workerFile;
     this.#name = name;
     this.#request = request;
     this.#what = describeDevice(name, request.path);
@@ -80,13 +85,14 @@ export class ServedDevice {
     }
     const thread = this.#threadPlan();
     if (thread === null) return;
-    this.#thread = new DeviceThread({
+    const start: DeviceThreadStart = {
       what: this.#what,
       control: this.#control.shared,
       disk: this.#disk(),
       source: this.#source(),
       thread,
-    });
+    };
+    this.#thread = new DeviceThread(start, this.#workerFile);
     await this.#thread.ready();
   }
 
@@ -104,7 +110,14 @@ export class ServedDevice {
     if (this.#remains !== null && this.#control.claimBackend()) {
       await closeRemains(this.#remains, syscalls);
     }
-    await this.#pool?.close();
+    if (this.#pool !== null && !(await this.#pool.close())) {
+      // A worker hangs in a system call. What it was given stays: the kernel would write to whatever came in its place.
+      this.#abandoned = true;
+      this.noteFailure(
+        `${this.#what}: a worker of its pool did not end, and keeps file and window`,
+      );
+      return;
+    }
     const vectors = this.#control.takeVectors();
     if (vectors !== null) syscalls.munmap(BigInt(vectors.address), vectors.length);
     const window = this.#control.takeWindow();
@@ -131,7 +144,7 @@ export class ServedDevice {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#file?.close();
+    if (!this.#abandoned) this.#file?.close();
     if (this.#doorbells === null) return;
     this.#syscalls.close(this.#doorbells.kick);
     this.#syscalls.close(this.#doorbells.call);

@@ -51,6 +51,7 @@ export class ServedDisk {
   readonly #control: DeviceControl;
   readonly #syscalls: Syscalls;
   #counted = 0;
+  #lostWrites = false;
   #closed = false;
 
   /** @throws WasmUringError naming the device */
@@ -77,6 +78,7 @@ export class ServedDisk {
         backend: this.backend,
         disk: this.#disk,
         syscalls: this.#syscalls,
+        lostWrites: this.#lostWrites,
       });
       this.#control.publishVectors(server.vectorMapping);
       this.#control.setFault(QueueFault.NONE);
@@ -120,12 +122,19 @@ export class ServedDisk {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    // This may take its time, and a thread that is killed in it leaves the back end to the embedder's.
+    const settled = this.backend.settle();
     if (this.#control.claimBackend()) this.backend.close();
-    if (this.server !== null) this.#closeServer(this.server);
+    const { server } = this;
+    if (server === null) return;
+    if (settled) this.#closeServer(server);
+    // What is still under way reads the vectors: the embedder's thread unmaps them.
+    else this.server = null;
   }
 
   #closeServer(server: BlkServer): void {
     this.server = null;
+    this.#lostWrites ||= server.lostWrites;
     this.#control.publishVectors(null);
     server.close();
   }

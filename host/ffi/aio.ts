@@ -15,6 +15,8 @@ export interface AioCalls {
   setup(requests: number): number;
   /** io_destroy(2): cancels what it can and blocks until the rest is complete. */
   destroy(context: number): number;
+  /** The same on one of libuv's threads, for the embedder's, whose event loop goes on meanwhile. */
+  destroyAside(context: number): Promise<number>;
   /** io_submit(2): how many of the `count` iocbs, whose addresses lie at `pointers`, were taken. */
   submit(context: number, count: number, pointers: number): number;
   /** io_cancel(2). `event` takes a struct io_event where the kernel gives one back. */
@@ -35,6 +37,10 @@ function makeAioCalls(): AioCalls {
     "int64_t syscall(long nr, uintptr_t context, long least, long most, uintptr_t events, uintptr_t timeout)",
   );
   const errno = () => -koffi.errno();
+  if (!("async" in one) || typeof one.async !== "function") {
+    throw new Error("koffi offers no asynchronous call");
+  }
+  const begin: (...values: unknown[]) => void = one.async.bind(one);
   return {
     setup: (requests) => {
       const context = new BigUint64Array(1);
@@ -42,6 +48,15 @@ function makeAioCalls(): AioCalls {
       return result === -1 ? errno() : Number(context[0]);
     },
     destroy: (context) => (one(NUMBERS.destroy, context) === -1 ? errno() : 0),
+    destroyAside: (context) =>
+      new Promise((resolve, reject) => {
+        const done = (error: unknown, result: number) => {
+          if (error !== null && error !== undefined) reject(error);
+          // koffi keeps the errno of an asynchronous call for its callback.
+          else resolve(result === -1 ? errno() : 0);
+        };
+        begin(NUMBERS.destroy, context, done);
+      }),
     submit: (context, count, addresses) => {
       const result = three(NUMBERS.submit, context, count, addresses);
       return result === -1 ? errno() : result;

@@ -63,7 +63,8 @@ function makeEventFds(): EventFds {
   return {
     signal: (fd) => (write(fd, address + Scratch.ONE, 8) === -1 ? errno() : 0),
     take: (fd) => {
-      if (read(fd, address + Scratch.VALUE, 8) !== -1) return words[Scratch.VALUE / 4] || 1;
+      if (read(fd, address + Scratch.VALUE, 8) !== -1)
+        return (words[Scratch.VALUE / 4] ?? 0) >>> 0 || 1;
       const result = errno();
       return result === -EAGAIN || result === -EINTR ? 0 : result;
     },

@@ -119,7 +119,8 @@ export class SharedSlots {
           slots.push(grant);
           serials[slot] = this.#word(slot, Entry.SERIAL);
         }
-        if (Atomics.load(this.#words, Header.SEQUENCE) === before)
+        // A load may overtake the reads above on some processors; a read-modify-write does not.
+        if (Atomics.or(this.#words, Header.SEQUENCE, 0) === before)
           return { slots, serials, generation: before >>> 1 };
       } else if (attempt > READ_SPINS) {
         // The writer waits for nobody, so that this ends.

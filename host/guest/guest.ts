@@ -262,9 +262,8 @@ export class Guest implements AsyncDisposable {
 
   /** The worker closes its own ring unless it was ended; then it is done here, without blocking the event loop. */
   async #closeRing(): Promise<void> {
-    // Nobody uses the ring then, so that it can be claimed at once.
     await this.#hotPlug.end();
-    const ringFd = this.#control.claimRing();
+    const ringFd = this.#control.inheritRing();
     const { syscalls } = loadSyscalls();
     if (ringFd < 0 || syscalls === null) return;
     await closeRingGently(syscalls, ringFd);

@@ -1,7 +1,7 @@
 /**
- * Grants made and revoked while a guest runs, from the embedder's thread, whose event loop never waits: the shared table
- * tells the guest's thread, FILES_UPDATE tells the kernel, and what is in flight on a revoked file is cancelled before
- * its descriptor is closed. One at a time, in the order of the calls.
+ * Grants made and revoked while a guest runs, from the embedder's thread, whose event loop never waits: the shared
+ * table tells the guest's thread, FILES_UPDATE tells the kernel, and what is in flight on a revoked file is
+ * cancelled before its descriptor is closed. One at a time, in the order of the calls.
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Errno, FILE_SLOTS, REGISTER_FILES_EMPTY, Register } from "../abi";
@@ -183,7 +183,7 @@ export class HotPlug {
     });
   }
 
-  /** Has the ring while `call` works, so that the guest's thread does not close it meanwhile; null when there is none. */
+  /** Has the ring while `call` works, so that nobody closes it meanwhile; null when there is none. */
   async #withRing(
     call: (ringFd: number, calls: RegisterAsync) => Promise<number>,
   ): Promise<number | null> {
@@ -191,7 +191,8 @@ export class HotPlug {
       const ringFd = this.#control.borrowRing();
       if (ringFd === "none") return null;
       if (ringFd === "busy") {
-        // The guest's thread is setting it up.
+        // The guest's thread is setting it up, unless it was ended amid that.
+        if (this.#ended) return null;
         await sleep(PAUSE_MS);
         continue;
       }

@@ -40,9 +40,9 @@ export interface GuestOptions {
   /** Grants a kernel submission thread. `true` is an idle time of 50 ms. Default: enter mode. */
   sqpoll?: boolean | SqpollOptions;
   /**
-   * Has the kernel poll the devices for completions instead of waiting for their interrupts (IORING_SETUP_IOPOLL): every
-   * grant must be opened for O_DIRECT on a device with poll queues, and only READ_FIXED and WRITE_FIXED are left of a
-   * built-in policy. Not on `emulated`. Default false.
+   * Has the kernel poll the devices for completions instead of waiting for their interrupts
+   * (IORING_SETUP_IOPOLL): every grant must be opened for O_DIRECT on a device with poll queues, and only
+   * READ_FIXED and WRITE_FIXED are left of a built-in policy. Not on `emulated`. Default false.
    */
   iopoll?: boolean;
   /**

@@ -1,7 +1,7 @@
 /**
- * The import module `uring` for one guest: query, grant, setup, enter, arena, personality. Every argument is hostile; the answers are
- * errno values for what the guest did wrong, and exceptions only for what ends the guest (the stop signal, a failure
- * of the environment).
+ * The import module `uring` for one guest: query, grant, setup, enter, arena, personality. Every argument is
+ * hostile; the answers are errno values for what the guest did wrong, and exceptions only for what ends the guest
+ * (the stop signal, a failure of the environment).
  */
 import { ABI_VERSION, ARENAS_MAX, Errno, GrantInfo, Limits, SetupRequest } from "../abi";
 import { WasmUringError } from "../errors";

@@ -118,6 +118,11 @@ export class Control implements StopSignal {
     }
   }
 
+  /** As `claimRing`, when the worker is gone: whoever had borrowed it will not give it back. */
+  inheritRing(): number {
+    return Math.abs(Atomics.exchange(this.#words, Word.RING_FD, 0)) - 1;
+  }
+
   /** Takes a step that only one side may take; false when the state is another by now. */
   advance(from: WorkerState, to: WorkerState): boolean {
     return Atomics.compareExchange(this.#words, Word.STATE, from, to) === from;

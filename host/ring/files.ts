@@ -1,6 +1,7 @@
 /**
- * The file table of a ring that is in use: grants made and revoked while the guest runs. FILES_UPDATE changes a slot for
- * what is submitted afterwards; what is in flight on the old file goes on until it is cancelled (kernel-facts 3).
+ * The file table of a ring that is in use: grants made and revoked while the guest runs. FILES_UPDATE changes a
+ * slot for what is submitted afterwards; what is in flight on the old file goes on until it is cancelled
+ * (kernel-facts 3).
  */
 import { AsyncCancel, FilesUpdate, REGISTER_FILES_EMPTY, SyncCancelReg } from "../abi";
 import type { Syscalls } from "../ffi/syscalls";

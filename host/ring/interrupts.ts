@@ -1,11 +1,12 @@
 /**
  * How an idle guest is woken (design D13): its thread sleeps in ppoll(2) on an eventfd that is registered with the
- * guest's ring, the talk's irqfd, in slices after which it looks at the stop signal. A ring has one eventfd; while the
- * guest is idle it is this one, and the embedder's own is signalled from here by the same count.
+ * guest's ring, the talk's irqfd, in slices after which it looks at the stop signal. A ring has one eventfd; while
+ * the guest is idle it is this one, and the embedder's own is signalled from here by the same count.
  *
- * The signal only ends the sleep. Whether the guest is told is decided by the words of its CQ: something was posted since
- * it was told last, it has not taken all of it, and it did not ask for quiet by IORING_CQ_EVENTFD_DISABLED. So nothing is
- * lost that was posted before the eventfd was registered, or between the guest's last look and its sleep.
+ * The signal only ends the sleep. Whether the guest is told is decided by the words of its CQ: something was posted
+ * since it was told last, it has not taken all of it, and it did not ask for quiet by IORING_CQ_EVENTFD_DISABLED.
+ * So nothing is lost that was posted before the eventfd was registered, or between the guest's last look and its
+ * sleep.
  */
 import { writeSync } from "node:fs";
 import { CqFlag, EnterFlag } from "../abi";
@@ -65,7 +66,7 @@ export class Interrupts {
     if (eventFds === null || !this.#signalled) return;
     const signals = eventFds.take(interruptFd);
     if (signals <= 0) return;
-    // Mirrored: the host's ring signalled. What it completed goes to the guest's queue, and is told, inside enter alone.
+    // Mirrored: the host's ring signalled. Only enter moves what it completed to the guest's queue.
     if (engine.name === "mirrored") this.#collect();
     else if (eventFd !== undefined) addTo(eventFd, signals);
   }

@@ -14,7 +14,8 @@ function ask(syscalls: Syscalls): readonly number[] | null {
   try {
     return [...probeOpcodes(syscalls, ringFd)];
   } catch {
-    return null; // a kernel that cannot be asked has restrictions neither: the ladder ends elsewhere
+    // A kernel that cannot be asked (5.5) has no restrictions either.
+    return null;
   } finally {
     syscalls.close(ringFd);
   }

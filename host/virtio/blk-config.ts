@@ -25,8 +25,8 @@ export interface BlkDisk {
   serial: string;
 }
 
-/** QEMU's BDRV_REQUEST_MAX_SECTORS: one request moves less than 2 GiB, so that a result fits an i32. */
-export const BLK_REQUEST_SECTORS_MAX = 0x7fffffff >>> 9;
+/** What one system call moves at most: the kernel's MAX_RW_COUNT, just below 2 GiB. A result fits an i32. */
+export const BLK_REQUEST_SECTORS_MAX = 0x7ffff000 >>> 9;
 
 /** QEMU's limit: two descriptors of a chain are for header and status. */
 export const BLK_SEGMENTS_MAX = Math.min(VIRTQUEUE_SIZE_MAX, 128) - 2;

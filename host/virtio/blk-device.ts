@@ -208,9 +208,7 @@ export class BlkDevice {
 
   setQueueState(availIndex: number): number {
     if (this.#running) return -Errno.EBUSY;
-    if (!Number.isInteger(availIndex) || availIndex < 0 || availIndex > 0xffff) {
-      return -Errno.EINVAL;
-    }
+    if ((availIndex & 0xffff) !== availIndex) return -Errno.EINVAL;
     this.#queue.availIndex = availIndex;
     return 0;
   }
@@ -279,7 +277,11 @@ export class BlkDevice {
     const availIndex = this.#service.stop();
     // Something taken will never complete: where to go on is not known.
     if (availIndex < 0) this.#needReset();
-    else this.#queue.availIndex = availIndex;
+    else {
+      this.#queue.availIndex = availIndex;
+      // Of what completed while it stopped, the service did not tell.
+      if ((this.#status & UNUSABLE) === 0) this.#interrupts |= VirtioInterrupt.VRING;
+    }
     return Math.min(availIndex, 0);
   }
 

@@ -16,8 +16,10 @@ import { type BlockBackend, BlockOperation, type Completions } from "./aio/backe
 import type { BlkDisk } from "./blk-config";
 import { BlkOutcome, BlkRequest } from "./blk-request";
 import type { DeviceWindow } from "./descriptor-chain";
+import { InFlight } from "./in-flight";
 import type { QueueFault } from "./queue-fault";
 import type { QueueSetup } from "./service";
+import { ShortReads } from "./short-reads";
 import { type VectorCalls, VectorTables } from "./vector-tables";
 import { DeviceQueue, hasFeature } from "./virtqueue";
 
@@ -29,10 +31,17 @@ export interface BlkServerOptions {
   backend: BlockBackend;
   disk: BlkDisk;
   syscalls: VectorCalls;
+  /** An earlier server's `lostWrites`. Default false. */
+  lostWrites?: boolean;
 }
 
 /** How long `drain` sleeps before it looks whether to give up, µs. */
 const DRAIN_SLICE_US = 50_000;
+
+/** fdatasync(2) failed because data could not be stored; the kernel says so once, and forgets the data. */
+function losesWrites(result: number): boolean {
+  return result === -Errno.EIO || result === -Errno.ENOSPC || result === -Errno.EDQUOT;
+}
 
 export class BlkServer {
   readonly #queue: DeviceQueue;
@@ -44,21 +53,21 @@ export class BlkServer {
   /** Without FLUSH the driver takes a completed write for a stable one. */
   readonly #writeThrough: boolean;
   readonly #completions: Completions;
+  readonly #reads: ShortReads;
 
-  /** Tags that are free: a stack. */
-  readonly #free: Uint16Array;
-  #freeCount: number;
+  readonly #inFlight: InFlight;
   // By tag.
   readonly #heads: Uint16Array;
   readonly #operations: Uint8Array;
   readonly #statusOffsets: Uint32Array;
   readonly #lengths: Uint32Array;
-  readonly #vectorCounts: Uint8Array;
 
+  #lostWrites: boolean;
   #interrupt = false;
   #errorCount = 0;
 
-  constructor({ window, queue, backend, disk, syscalls }: BlkServerOptions) {
+  constructor(options: BlkServerOptions) {
+    const { window, queue, backend, disk, syscalls, lostWrites = false } = options;
     const tags = Math.min(backend.depth, queue.size);
     this.#queue = new DeviceQueue(window, queue);
     this.#backend = backend;
@@ -69,13 +78,13 @@ export class BlkServer {
     this.#serial.set(Buffer.from(disk.serial, "utf8").subarray(0, VIRTIO_BLK_ID_BYTES));
     this.#writeThrough = !hasFeature(queue.features, VirtioBlkFeature.FLUSH);
     this.#completions = { tags: new Int32Array(tags), results: new Int32Array(tags) };
-    this.#free = Uint16Array.from({ length: tags }, (_, index) => tags - 1 - index);
-    this.#freeCount = tags;
+    this.#reads = new ShortReads(tags, disk.blockBytes, this.#vectors, this.#bytes);
+    this.#inFlight = new InFlight(tags, window.buffer.byteLength);
     this.#heads = new Uint16Array(tags);
     this.#operations = new Uint8Array(tags);
     this.#statusOffsets = new Uint32Array(tags);
     this.#lengths = new Uint32Array(tags);
-    this.#vectorCounts = new Uint8Array(tags);
+    this.#lostWrites = lostWrites;
   }
 
   /** Not NONE once the driver broke the queue: nothing more is taken, what was taken completes. */
@@ -95,7 +104,15 @@ export class BlkServer {
 
   /** Requests with the back end. */
   get inFlight(): number {
-    return this.#free.length - this.#freeCount;
+    return this.#inFlight.count;
+  }
+
+  /**
+   * A flush failed, and what was written before it is nowhere any more: every later flush fails as well, as in QEMU
+   * (page_cache_inconsistent), because the kernel would answer it with success.
+   */
+  get lostWrites(): boolean {
+    return this.#lostWrites;
   }
 
   /** The I/O vectors' memory, for whoever cleans up when this thread was killed. */
@@ -105,7 +122,7 @@ export class BlkServer {
 
   /** Whether `serveAvail` would take something. */
   hasWork(): boolean {
-    return this.#freeCount > 0 && this.#queue.pending() > 0;
+    return this.#inFlight.hasRoom && this.#queue.pending() > 0;
   }
 
   /** The driver need not kick: this thread looks on its own. */
@@ -118,7 +135,7 @@ export class BlkServer {
     return this.#queue.wantKicks();
   }
 
-  /** Takes and starts what is available, as far as tags go, or answers it at once. Returns how many were taken. */
+  /** Takes and starts what is available, as far as there is room, or answers it at once. Returns how many were taken. */
   serveAvail(): number {
     const queue = this.#queue;
     const request = this.#request;
@@ -126,7 +143,7 @@ export class BlkServer {
     let taken = 0;
     let prepared = 0;
     // Bounded: a guest that adds as fast as it is answered must not keep this thread from looking elsewhere.
-    while (this.#freeCount > 0 && taken < size) {
+    while (this.#inFlight.hasRoom && taken < size) {
       const head = queue.next();
       if (head < 0) break;
       taken++;
@@ -143,7 +160,7 @@ export class BlkServer {
   /** Gives back what is complete, and shows it to the driver. Returns how many the driver sees anew. */
   reapCompletions(): number {
     const backend = this.#backend;
-    if (this.#freeCount < this.#free.length) {
+    if (this.#inFlight.count > 0) {
       const completions = this.#completions;
       const { tags, results } = completions;
       const count = backend.reap(completions);
@@ -188,27 +205,19 @@ export class BlkServer {
 
   #perform(head: number): void {
     const request = this.#request;
-    const { operation, lengthBytes, segmentCount } = request;
-    const tag = this.#free[--this.#freeCount] ?? 0;
+    const { operation, offsetBytes, lengthBytes, segmentFirst, segmentCount } = request;
+    const tag = this.#inFlight.take(lengthBytes);
     this.#heads[tag] = head;
     this.#operations[tag] = operation;
     this.#statusOffsets[tag] = request.statusOffset;
     this.#lengths[tag] = lengthBytes;
-    this.#vectorCounts[tag] = segmentCount;
+    this.#reads.begin(tag, offsetBytes, lengthBytes);
     const { offsets, lengths } = this.#queue.chain;
-    for (let index = 0; index < segmentCount; index++) {
-      const at = request.segmentFirst + index;
-      this.#vectors.set(tag, index, offsets[at] ?? 0, lengths[at] ?? 0);
-    }
-    this.#backend.prepare(
-      operation,
-      tag,
-      request.offsetBytes,
-      this.#vectors.addressOf(tag),
-      segmentCount,
-      lengthBytes,
-      request.unmap,
-    );
+    const vectors = this.#vectors;
+    vectors.fill(tag, offsets, lengths, segmentFirst, segmentCount);
+    const address = vectors.addressOf(tag);
+    const { unmap } = request;
+    this.#backend.prepare(operation, tag, offsetBytes, address, segmentCount, lengthBytes, unmap);
   }
 
   /** What needs no I/O. A request that cannot be answered breaks the queue. */
@@ -255,11 +264,14 @@ export class BlkServer {
       const unsupported = result === -Errno.EOPNOTSUPP && operation >= BlockOperation.DISCARD;
       status = unsupported ? VirtioBlkStatus.UNSUPP : VirtioBlkStatus.IOERR;
     } else if (operation === BlockOperation.READ) {
-      // The file ends early: as in QEMU what lies behind it reads as zeroes.
-      if (result < length) this.#zeroFrom(tag, result);
+      if (this.#reads.goesOn(tag, result, this.#backend)) return false;
       written += length;
     } else if (operation === BlockOperation.WRITE && result < length) {
       status = VirtioBlkStatus.IOERR;
+    }
+    if (operation === BlockOperation.FLUSH) {
+      this.#lostWrites ||= losesWrites(result);
+      if (this.#lostWrites) status = VirtioBlkStatus.IOERR;
     }
     const stable = operation === BlockOperation.READ || operation === BlockOperation.FLUSH;
     if (status === VirtioBlkStatus.OK && this.#writeThrough && !stable) {
@@ -270,19 +282,7 @@ export class BlkServer {
     if (status !== VirtioBlkStatus.OK) this.#errorCount++;
     this.#bytes[this.#statusOffsets[tag] ?? 0] = status;
     this.#queue.push(this.#heads[tag] ?? 0, written);
-    this.#free[this.#freeCount++] = tag;
+    this.#inFlight.giveBack(tag, length);
     return true;
-  }
-
-  #zeroFrom(tag: number, done: number): void {
-    let skip = done;
-    const count = this.#vectorCounts[tag] ?? 0;
-    for (let index = 0; index < count; index++) {
-      const length = this.#vectors.lengthBytes(tag, index);
-      const begin = Math.min(skip, length);
-      skip -= begin;
-      const offset = this.#vectors.windowOffset(tag, index);
-      this.#bytes.fill(0, offset + begin, offset + length);
-    }
   }
 }

@@ -22,6 +22,9 @@ export class VectorTables {
   /** For whoever cleans up when this thread was killed: unmapped when nothing is in flight. */
   readonly mapping: { readonly address: number; readonly length: number };
   readonly #words: Uint32Array;
+  /** By tag: the vectors that are left, of those that were set. */
+  readonly #firsts: Uint8Array;
+  readonly #ends: Uint8Array;
   readonly #deviceAddress: number;
   readonly #syscalls: VectorCalls;
   #released = false;
@@ -44,35 +47,76 @@ export class VectorTables {
     }
     this.mapping = { address: Number(address), length };
     this.#words = new Uint32Array(syscalls.viewOf(address, length));
+    this.#firsts = new Uint8Array(tags);
+    this.#ends = new Uint8Array(tags);
     this.#deviceAddress = deviceAddress;
     this.#syscalls = syscalls;
   }
 
-  /** Native address of a tag's array. */
+  /** Sets the vectors of a tag to `count` buffers of the window, from `first` on. */
+  fill(
+    tag: number,
+    offsets: Uint32Array,
+    lengths: Uint32Array,
+    first: number,
+    count: number,
+  ): void {
+    this.#firsts[tag] = 0;
+    this.#ends[tag] = count;
+    for (let index = 0; index < count; index++) {
+      const at = (tag * BLK_SEGMENTS_MAX + index) * IOVEC_WORDS;
+      this.#setAddress(at, this.#deviceAddress + (offsets[first + index] ?? 0));
+      this.#words[at + 2] = lengths[first + index] ?? 0;
+      this.#words[at + 3] = 0;
+    }
+  }
+
+  /** Native address of what is left of a tag's array. */
   addressOf(tag: number): number {
-    return this.mapping.address + tag * TABLE_BYTES;
+    return this.mapping.address + tag * TABLE_BYTES + (this.#firsts[tag] ?? 0) * IOVEC_BYTES;
   }
 
-  /** Sets vector `index` of a tag to a buffer of the window. */
-  set(tag: number, index: number, windowOffset: number, lengthBytes: number): void {
-    const at = (tag * BLK_SEGMENTS_MAX + index) * IOVEC_WORDS;
-    const address = this.#deviceAddress + windowOffset;
-    const words = this.#words;
-    words[at] = address;
-    words[at + 1] = address / TWO_POW_32;
-    words[at + 2] = lengthBytes;
-    words[at + 3] = 0;
+  countOf(tag: number): number {
+    return (this.#ends[tag] ?? 0) - (this.#firsts[tag] ?? 0);
   }
 
-  /** Where in the window a vector begins. */
+  /** Takes the first `bytes`, which were moved, off a tag's vectors. */
+  advance(tag: number, bytes: number): void {
+    let left = bytes;
+    let first = this.#firsts[tag] ?? 0;
+    for (; left > 0 && first < (this.#ends[tag] ?? 0); first++) {
+      const at = (tag * BLK_SEGMENTS_MAX + first) * IOVEC_WORDS;
+      const length = this.#words[at + 2] ?? 0;
+      if (left < length) {
+        this.#setAddress(at, this.#addressAt(at) + left);
+        this.#words[at + 2] = length - left;
+        break;
+      }
+      left -= length;
+    }
+    this.#firsts[tag] = first;
+  }
+
+  /** Where in the window the vector begins that is `index` behind the first one left. */
   windowOffset(tag: number, index: number): number {
-    const at = (tag * BLK_SEGMENTS_MAX + index) * IOVEC_WORDS;
-    const address = (this.#words[at] ?? 0) + (this.#words[at + 1] ?? 0) * TWO_POW_32;
-    return address - this.#deviceAddress;
+    return this.#addressAt(this.#wordOf(tag, index)) - this.#deviceAddress;
   }
 
   lengthBytes(tag: number, index: number): number {
-    return this.#words[(tag * BLK_SEGMENTS_MAX + index) * IOVEC_WORDS + 2] ?? 0;
+    return this.#words[this.#wordOf(tag, index) + 2] ?? 0;
+  }
+
+  #wordOf(tag: number, index: number): number {
+    return (tag * BLK_SEGMENTS_MAX + (this.#firsts[tag] ?? 0) + index) * IOVEC_WORDS;
+  }
+
+  #addressAt(word: number): number {
+    return (this.#words[word] ?? 0) + (this.#words[word + 1] ?? 0) * TWO_POW_32;
+  }
+
+  #setAddress(word: number, address: number): void {
+    this.#words[word] = address;
+    this.#words[word + 1] = address / TWO_POW_32;
   }
 
   /** Unmaps. Only when the back end is closed. Idempotent. */

@@ -19,10 +19,7 @@ export class OpenFiles {
   readonly #close: (fd: number) => number;
 
   /** Two places more than the guest has descriptors, for directories on the way to a file. */
-  constructor(
-    shared: SharedArrayBuffer | number,
-    close: (fd: number) => number,
-  ) {
+  constructor(shared: SharedArrayBuffer | number, close: (fd: number) => number) {
     const made = typeof shared === "number" ? new SharedArrayBuffer((shared + 2) * 4) : shared;
     this.shared = made;
     this.#words = new Int32Array(made);

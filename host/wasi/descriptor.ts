@@ -83,9 +83,13 @@ export class Descriptor {
     this.position = 0;
   }
 
-  /** It has places, by itself or (a standard stream that is a file) shared with the host. */
+  /**
+   * It has places, by itself or (standard input that is a file) shared with the host. Not standard
+   * output: what the host wrote there before is not the guest's to write over.
+   */
   get seekable(): boolean {
-    return this.hostFd >= 0 && isPlaced(this.fileType);
+    if (this.hostFd < 0 || !isPlaced(this.fileType)) return false;
+    return this.kind !== Kind.STREAM || !this.writable;
   }
 }
 

@@ -73,7 +73,8 @@ export function statusFunctions({ context, status, times }: StatusParts): WasiFu
       return found === null ? WasiErrno.EBADF : setFlags(found, unsigned(flags));
     },
     // Rights are not taken away one by one, as in wasmtime.
-    fd_fdstat_set_rights: (fd = 0) => (table.get(fd) === null ? WasiErrno.EBADF : WasiErrno.ENOTSUP),
+    fd_fdstat_set_rights: (fd = 0) =>
+      table.get(fd) === null ? WasiErrno.EBADF : WasiErrno.ENOTSUP,
     fd_filestat_get: (fd = 0, result = 0) => {
       const found = table.get(fd);
       if (found === null) return WasiErrno.EBADF;
@@ -86,7 +87,7 @@ export function statusFunctions({ context, status, times }: StatusParts): WasiFu
       }
       const failure = files.status(found.hostFd, status.address);
       if (failure < 0) return wasiErrnoOf(-failure);
-      status.write(guest.view, at);
+      status.write(guest, at);
       // statx does not tell a datagram socket from a stream.
       guest.view.setUint8(at + FileStat.TYPE, found.fileType);
       return WasiErrno.SUCCESS;

@@ -5,6 +5,7 @@
 import type { Parameter } from "./parameter";
 
 const HALF = 0x1_0000_0000;
+const PER_HALF = 1 / HALF;
 
 /** What an i64 parameter holds, which V8 passes signed; exact up to 2^53 and rounded beyond. */
 export function signed64(parameter: Parameter): number {
@@ -25,7 +26,7 @@ export function getNumber64(view: DataView, at: number): number {
 /** `value` is whole, from 0 to 2^53. */
 export function setNumber64(view: DataView, at: number, value: number): void {
   view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, (value / HALF) >>> 0, true);
+  view.setUint32(at + 4, (value * PER_HALF) >>> 0, true);
 }
 
 /** Copies 8 bytes as they are. */
@@ -35,27 +36,19 @@ export function copy64(from: DataView, fromAt: number, to: DataView, toAt: numbe
 }
 
 const NS_PER_S = 1_000_000_000;
-const SPLIT = 0x1_0000;
 
 /**
  * `seconds` (0 to 2^33) and `nanoseconds` (0 to 10^9) as one u64 of nanoseconds, which is more than
- * a number holds: multiplied in two parts, each exact. No division with a remainder, which is slow
- * for numbers beyond 32 bits.
+ * a number holds, into two words. The low half is exact by multiplication modulo 2^32. What remains
+ * is a multiple of 2^32, and the rounding errors of the whole (below 2^11) do not reach half of one.
  */
 export function setNanoseconds(
-  view: DataView,
-  at: number,
+  words: Int32Array,
+  index: number,
   seconds: number,
   nanoseconds: number,
 ): void {
-  const upper = Math.floor(seconds / SPLIT);
-  const high = upper * NS_PER_S;
-  const low = (seconds - upper * SPLIT) * NS_PER_S + nanoseconds;
-  // high * 2^16 + low, as halves.
-  const highShifted = Math.floor(high / SPLIT);
-  const lowUpper = Math.floor(low / HALF);
-  const lowHalf = (high - highShifted * SPLIT) * SPLIT + (low - lowUpper * HALF);
-  const carry = lowHalf >= HALF ? 1 : 0;
-  view.setUint32(at, lowHalf - carry * HALF, true);
-  view.setUint32(at + 4, (highShifted + lowUpper + carry) >>> 0, true);
+  const low = (Math.imul(seconds, NS_PER_S) + nanoseconds) >>> 0;
+  words[index] = low;
+  words[index + 1] = Math.round((seconds * NS_PER_S + nanoseconds - low) * PER_HALF);
 }

@@ -56,7 +56,7 @@ export function pathStatusFunctions(parts: PathStatusParts): WasiFunctions {
       if (bad !== WasiErrno.SUCCESS) return bad;
       const failure = lookUp(directory, follow !== 0);
       if (failure < 0) return resolver.errnoOf(failure);
-      status.write(guest.view, resultAt);
+      status.write(guest, resultAt);
       return WasiErrno.SUCCESS;
     },
     path_filestat_set_times: (

@@ -153,12 +153,16 @@ class Round {
 
   addDescriptor(index: number, descriptor: Descriptor | null): void {
     const isRead = this.#wanted.type(index) === EventType.FD_READ;
-    if (descriptor === null) return this.#tell(index, WasiErrno.EBADF);
-    if (!(isRead ? descriptor.readable : descriptor.writable)) {
-      return this.#tell(index, WasiErrno.EBADF);
+    const isOpen = descriptor !== null && (isRead ? descriptor.readable : descriptor.writable);
+    if (!isOpen) {
+      this.#tell(index, WasiErrno.EBADF);
+      return;
     }
-    // What is captured, given or ignored is always ready.
-    if (descriptor.hostFd < 0) return this.#tell(index, WasiErrno.SUCCESS, 1);
+    if (descriptor.hostFd < 0) {
+      // What is captured, given or ignored is always ready.
+      this.#tell(index, WasiErrno.SUCCESS, 1);
+      return;
+    }
     const at = this.#polled.length * PollEntry.SIZE;
     const { view } = this.#entries;
     view.setInt32(at + PollEntry.FD, descriptor.hostFd, true);
@@ -182,15 +186,15 @@ class Round {
   }
 
   #tellReady(readiness: Readiness): void {
-    this.#polled.forEach(({ index, descriptor }, entry) => {
+    for (const [entry, { index, descriptor }] of this.#polled.entries()) {
       const at = entry * PollEntry.SIZE + PollEntry.RESULT;
       const events = this.#entries.view.getInt16(at, true);
-      if (events === 0) return;
-      if ((events & Poll.NVAL) !== 0) return this.#tell(index, WasiErrno.EBADF);
+      if (events === 0) continue;
       const isRead = this.#wanted.type(index) === EventType.FD_READ;
       const bytes = isRead ? readiness.readable(descriptor) : 1;
-      this.#tell(index, WasiErrno.SUCCESS, bytes, (events & Poll.HUP) !== 0 ? EVENT_HANGUP : 0);
-    });
+      const error = (events & Poll.NVAL) !== 0 ? WasiErrno.EBADF : WasiErrno.SUCCESS;
+      this.#tell(index, error, bytes, (events & Poll.HUP) !== 0 ? EVENT_HANGUP : 0);
+    }
   }
 
   #tellClocks(): void {

@@ -54,7 +54,11 @@ function checkGuestPath(guestPath: string): void {
     throw refusal(what, "a guest path is not empty and holds no zero byte", "name it, as /data");
   }
   if (guestPath.split("/").includes("..")) {
-    throw refusal(what, 'a guest path does not lead up by ".."', "name it as the guest will, as /data");
+    throw refusal(
+      what,
+      'a guest path does not lead up by ".."',
+      "name it as the guest will, as /data",
+    );
   }
 }
 

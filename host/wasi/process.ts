@@ -22,7 +22,13 @@ const enum Signal {
 }
 
 /** Those that a process ignores unless it says otherwise. */
-const IGNORED: readonly number[] = [Signal.NONE, Signal.CHLD, Signal.CONT, Signal.URG, Signal.WINCH];
+const IGNORED: readonly number[] = [
+  Signal.NONE,
+  Signal.CHLD,
+  Signal.CONT,
+  Signal.URG,
+  Signal.WINCH,
+];
 /** What a shell adds to the number of the signal that ended a process. */
 const EXIT_OF_SIGNALS = 128;
 

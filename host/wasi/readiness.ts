@@ -21,8 +21,7 @@ export class Readiness {
     if (descriptor.kind === Kind.FILE) {
       if (files.status(descriptor.hostFd, this.#status.address) < 0) return 1;
       const { position } = descriptor;
-      const from =
-        position === POSITION_OF_KERNEL ? files.seek(descriptor.hostFd, 0, 1) : position;
+      const from = position === POSITION_OF_KERNEL ? files.seek(descriptor.hostFd, 0, 1) : position;
       return Math.max(this.#status.sizeBytes - from, 0);
     }
     const result = files.available(descriptor.hostFd, this.#count.address);

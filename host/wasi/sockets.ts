@@ -93,9 +93,7 @@ export function socketFunctions(parts: SocketParts): WasiFunctions {
   return {
     sock_accept: (fd = 0, flags = 0, result = 0) => {
       const found = socket(fd);
-      return found instanceof Descriptor
-        ? accept(found, unsigned(flags), unsigned(result))
-        : found;
+      return found instanceof Descriptor ? accept(found, unsigned(flags), unsigned(result)) : found;
     },
     sock_recv: (fd = 0, at = 0, count = 0, flags = 0, result = 0, resultFlags: Parameter = 0) => {
       const found = socket(fd);

@@ -82,6 +82,7 @@ export class Transfers {
   stream(descriptor: Descriptor, isRead: boolean): number {
     const events = isRead ? Poll.IN : Poll.OUT;
     const mayWait = (descriptor.flags & FdFlag.NONBLOCK) === 0;
+    if (isRead && this.#vectors.totalBytes === 0) return 0;
     for (;;) {
       // First of all: a FIFO without a writer would read as its end.
       const ready = this.#waiter.untilReady(descriptor.hostFd, events, mayWait);

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import type { DeviceReport, DeviceRequest } from "wasm-uring";
 import { type EngineHere, enginesHere } from "../engines";
 import { conformance, type DataPath } from "./conformance";
+import { startDaemon, whyNoDaemon } from "./vhost-user-blk/storage-daemon";
 
 const CAPACITY = 512 * 512;
 const BLOCK_BYTES_DIRECT = 4096;
@@ -68,6 +69,20 @@ function vdpaSim(pollUs: number): DataPath {
   return { ...pathOf(`vdpa-sim, poll ${pollUs} µs`, "device thread", request), usesFile: false };
 }
 
+/** A daemon for each disk, over a raw file. */
+function vhostUserBlk(): DataPath {
+  const open = async (file: string, readOnly: boolean) => {
+    const socket = `${file}.socket`;
+    const blockdev = `driver=file,filename=${file},discard=unmap`;
+    const daemon = await startDaemon({ blockdev, socket, writable: !readOnly });
+    const request: DeviceRequest = { path: "vhost-user-blk", socket };
+    return { request, close: daemon.kill };
+  };
+  const name = "vhost-user-blk, qemu-storage-daemon";
+  const missing = () => whyNoDaemon() || null;
+  return { name, servedBy: "daemon", usesFile: true, open, missing };
+}
+
 function directly(path: DataPath): DataPath {
   return { ...path, missing: directMissing, blockBytes: BLOCK_BYTES_DIRECT };
 }
@@ -91,6 +106,7 @@ const paths: readonly DataPath[] = [
   vhostBlk("io_uring", 50),
   vdpaSim(0),
   vdpaSim(50),
+  vhostUserBlk(),
 ];
 
 for (const path of paths) conformance(path);

@@ -10,9 +10,9 @@ import * as assert from "uvu/assert";
 import { createGuest, type GuestOptions, type GuestResult, runGuest } from "wasm-uring";
 import { Errno } from "../../host/abi";
 import { endOf, guestPath, textOf } from "../guest/guests";
-import { leakedSince, takeResources } from "../hostile/resources";
+import { leakedSince, type Resources, takeResources } from "../hostile/resources";
 import { guestReady, runningWorkers } from "./captured-workers";
-import { makeDisk, SERVED_PATHS, type ServedPath } from "./paths";
+import { makeDisk, SERVED_PATHS, type ServedPath, threadsOf, windowMappings } from "./paths";
 
 const test = suite("datapath/lost-thread");
 
@@ -55,6 +55,14 @@ async function disturb(
   }
 }
 
+const ALL_THREADS = SERVED_PATHS.reduce((sum, path) => sum + threadsOf(path), 0);
+
+/** @param threads how many ran meanwhile */
+async function assertNothingLeft(before: Resources, threads: number): Promise<void> {
+  assert.equal(await leakedSince(before, threads), []);
+  assert.is(windowMappings(), 0, "mappings of windows");
+}
+
 async function killNewest(file: string): Promise<void> {
   const worker = runningWorkers(file).at(-1);
   assert.ok(worker !== undefined, `no ${file} runs`);
@@ -73,7 +81,7 @@ for (const path of SERVED_PATHS.filter(({ hasThread }) => hasThread)) {
       assert.ok(lateMs < LATE_MS_MAX, `${lateMs} ms late`);
       assert.match(result.devices[0]?.failure ?? "", /^device "disk" by .*: running its thread/);
     }
-    assert.equal(await leakedSince(before, 4), []);
+    await assertNothingLeft(before, 2 * threadsOf(path));
   });
 }
 
@@ -85,7 +93,7 @@ test("aio threads: a worker of the pool is killed under a busy guest", async () 
     assert.is(endOf(result), "exit 3", `${path.name}: ${textOf(result.stderr)}`);
     assert.match(textOf(result.stdout), `failed ${-Errno.EIO}`);
     assert.ok(lateMs < LATE_MS_MAX, `${lateMs} ms late`);
-    assert.equal(await leakedSince(before, 10), []);
+    await assertNothingLeft(before, threadsOf(path));
   }
 });
 
@@ -106,7 +114,7 @@ for (const path of SERVED_PATHS) {
     for (const { devices } of [byDeadline, aborted.result, spinning]) {
       assert.is(devices[0]?.failure, null);
     }
-    assert.equal(await leakedSince(before, 9), []);
+    await assertNothingLeft(before, 3 * threadsOf(path));
   });
 }
 
@@ -118,7 +126,7 @@ test("a guest is closed while its devices start", async () => {
     await guest.close();
     assert.is(endOf(await running), "aborted", path.name);
   }
-  assert.equal(await leakedSince(before, 20), []);
+  await assertNothingLeft(before, ALL_THREADS);
 });
 
 test("guests on every path come and go without a trace", async () => {
@@ -130,7 +138,7 @@ test("guests on every path come and go without a trace", async () => {
       assert.is(result.devices[0]?.errors, 0);
     }
   }
-  assert.equal(await leakedSince(before, 3 * 2 * SERVED_PATHS.length), []);
+  await assertNothingLeft(before, 3 * ALL_THREADS);
 });
 
 test.run();

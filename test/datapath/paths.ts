@@ -1,5 +1,5 @@
 /** The paths that this host serves itself, as the tests of this folder visit them, and a disk to be served. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { DeviceRequest } from "wasm-uring";
@@ -56,4 +56,14 @@ export function makeDisk(capacityBytes: number): DiskFolder {
   const file = join(folder, "disk");
   writeFileSync(file, Buffer.alloc(capacityBytes));
   return { folder, file, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+/** Threads that a guest on this path has: its own, the device's, the pool's. */
+export function threadsOf({ name, hasThread }: ServedPath): number {
+  return 1 + (hasThread ? 1 : 0) + (name.includes("threads") ? 8 : 0);
+}
+
+/** Mappings of windows in this process: two of each as long as guest and device live. */
+export function windowMappings(): number {
+  return readFileSync("/proc/self/maps", "utf8").split("wasm-uring-window").length - 1;
 }

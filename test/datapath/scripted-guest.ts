@@ -74,6 +74,7 @@ export function playHere(
       view().setBigUint64(time, process.hrtime.bigint(), true);
       return 0;
     },
+    sched_yield: () => 0,
     proc_exit: (code: number) => {
       throw new Exit(code);
     },

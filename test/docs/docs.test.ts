@@ -45,13 +45,13 @@ docs("every relative link leads to a file and a heading", () => {
 });
 
 /** First column a number, second a name. */
-function documented(heading: string): Map<string, number> {
-  const rows = rowsOf(sectionOf(ABI, heading));
+function documented(heading: string, page = ABI): Map<string, number> {
+  const rows = rowsOf(sectionOf(page, heading));
   return new Map(rows.map(([value = "", name = ""]) => [name, Number(value)]));
 }
 
-function sizeOf(heading: string): number {
-  return Number(/^.*Size: (\d+) bytes/m.exec(sectionOf(ABI, heading))?.[1] ?? Number.NaN);
+function sizeOf(heading: string, page = ABI): number {
+  return Number(/^.*Size: (\d+) bytes/m.exec(sectionOf(page, heading))?.[1] ?? Number.NaN);
 }
 
 for (const name of [
@@ -71,6 +71,33 @@ for (const name of [
     if (size !== undefined) assert.is(sizeOf(`### \`${name}\``), size);
   });
 }
+
+for (const name of [
+  "VirtioDeviceInfo",
+  "VirtioDeviceFlag",
+  "VirtioRegister",
+  "VirtioInterrupt",
+  "VirtioStatus",
+]) {
+  docs(`devices.md lists ${name} as the source has it`, () => {
+    const members = enumMembers("assembly/abi/virtio-mmio.ts", name);
+    const size = members.get("SIZE");
+    members.delete("SIZE");
+    assert.ok(members.size > 0);
+    const table = documented(`### \`${name}\``, "docs/devices.md");
+    assert.equal(Object.fromEntries(table), Object.fromEntries(members));
+    if (size !== undefined) assert.is(sizeOf(`### \`${name}\``, "docs/devices.md"), size);
+  });
+}
+
+docs("devices.md lists the types of requests as the source has them", () => {
+  const rows = rowsOf(sectionOf("docs/devices.md", "### Requests"));
+  const table = rows
+    .map(([cell = ""]) => cell.split(" "))
+    .map(([name, value]) => [name, Number(value)]);
+  const members = enumMembers("assembly/abi/virtio-blk.ts", "VirtioBlkType");
+  assert.equal(Object.fromEntries(table), Object.fromEntries(members));
+});
 
 for (const [name, path] of [
   ["Sqe", "assembly/abi/sqe.ts"],

@@ -89,21 +89,40 @@ programs.after(() => rmSync(folder, { recursive: true, force: true }));
 programs(
   "guests.md: every guest compiles and does what the page says, on every kind of engine",
   () => {
-    assert.equal(extract("docs/guests.md"), ["first.ts", "sum.ts", "lines.ts"]);
-    for (const name of ["first", "sum", "lines"]) compileAssemblyScript(name);
+    assert.equal(extract("docs/guests.md"), ["first.ts", "sum.ts", "lines.ts", "woken.ts"]);
+    for (const name of ["first", "sum", "lines", "woken"]) compileAssemblyScript(name);
     const data = readFileSync(DATA);
     const sum = data.reduce((total, byte) => total + byte, 0);
     const lines = data.reduce((total, byte) => total + (byte === 10 ? 1 : 0), 0);
     for (const engine of ["auto", "emulated"]) {
       assert.is(runGuest(engine, "first.wasm"), `64 bytes: ${data.subarray(0, 64)}\n`);
       assert.is(runGuest(engine, "lines.wasm"), `${lines}\n`);
+      assert.is(runGuest(engine, "woken.wasm"), `${sum}\n`);
       for (const depth of ["1", "32"]) assert.is(runGuest(engine, "sum.wasm", depth), `${sum}\n`);
     }
   },
 );
 
+programs("devices.md: one guest gives the same sum on every path", () => {
+  assert.equal(extract("docs/devices.md"), ["disk-sum.ts"]);
+  compileAssemblyScript("disk-sum");
+  const image = new Uint8Array(1 << 20).map((_, index) => (index * 7) % 251);
+  writeFileSync(join(folder, "disk.img"), image);
+  const sum = image.reduce((total, byte) => total + byte, 0);
+  const given = [
+    ["--device", "disk=disk.img,path=passthrough"],
+    ["--device", "disk=disk.img,path=virtio-blk,aio=native"],
+    ["--file", "disk=disk.img"],
+  ];
+  for (const words of given) {
+    assert.is(succeed(process.execPath, CLI, "run", ...words, "disk-sum.wasm"), `${sum}\n`);
+  }
+});
+
 programs("embedding.md: every program runs", () => {
-  assert.equal(extract("docs/embedding.md"), ["embed.mjs", "two-steps.mjs", "probe.mjs"]);
+  assert.equal(extract("docs/embedding.md"), [
+    ...["embed.mjs", "two-steps.mjs", "hot-plug.mjs", "probe.mjs"],
+  ]);
   extract("docs/guests.md");
   compileAssemblyScript("first");
   assert.match(
@@ -112,6 +131,7 @@ programs("embedding.md: every program runs", () => {
   );
   const twoSteps = succeed(process.execPath, "two-steps.mjs");
   assert.match(twoSteps, /^exit code 0 on (mirrored|emulated), 1 submitted$/m);
+  assert.match(succeed(process.execPath, "hot-plug.mjs"), /^exit 64 bytes: /);
   assert.match(succeed(process.execPath, "probe.mjs"), /^0 escapes$/m);
 });
 

@@ -50,6 +50,12 @@ test("checksum", () => {
   assert.match(stdout, /^[0-9a-f]{16} {2}/);
 });
 
+test("disk", () => {
+  const { stdout, status, stderr } = run(host("disk"), "--depth", "8");
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^vdpa-sim +same +\d+ ms {2}served by device thread/m);
+});
+
 test("hostile", () => {
   const { stdout, status, stderr } = run(host("hostile"), input);
   assert.equal(status, 0, stderr);

@@ -110,7 +110,7 @@ for (const here of await enginesHere()) {
     ["spin", "deadline"],
   ] as const) {
     test(`${label}: ${word} inside on_completion`, () =>
-      withEcho(here, { deadlineMs: 1000 }, async (echo) => {
+      withEcho(here, { deadlineMs: 600 }, async (echo) => {
         const ended = echo.run();
         assert.is(await echo.answer("first"), "first");
         echo.say(word);

@@ -51,7 +51,7 @@ function patternWord(seed: u32, index: u32): u32 {
 /** FNV-1a, a word at a time. */
 function hashWords(start: usize, lengthBytes: u32): u32 {
   let hash: u32 = 2166136261;
-  for (let at: usize = 0; at < lengthBytes; at += 4) hash = (hash ^ load<u32>(start + at)) * 16777619;
+  for (let at = start; at < start + lengthBytes; at += 4) hash = (hash ^ load<u32>(at)) * 16777619;
   return hash;
 }
 
@@ -149,7 +149,9 @@ class Script {
   number(): u64 {
     this.skipBlanks();
     let value: u64 = 0;
-    while (this.at < this.end && load<u8>(this.at) > 32) value = value * 10 + load<u8>(this.at++) - 48;
+    for (; this.at < this.end && load<u8>(this.at) > 32; this.at++) {
+      value = value * 10 + load<u8>(this.at) - 48;
+    }
     return value;
   }
 }

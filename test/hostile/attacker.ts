@@ -46,6 +46,8 @@ export interface AttackerOptions {
   cqEntries?: number;
   arenaPages?: number;
   sqpoll?: SqpollOptions;
+  iopoll?: boolean;
+  personalities?: RingPlan["personalities"];
   /** null: a platform without system calls. Default: the real ones. */
   syscalls?: Syscalls | null;
 }
@@ -107,6 +109,8 @@ export class Attacker {
       policy: compilePolicy(options.policy ?? { opcodes: SAFE_OP_NAMES }),
       slots: grants.slots,
       sqpoll: options.sqpoll ?? null,
+      iopoll: options.iopoll ?? false,
+      personalities: options.personalities ?? {},
       entries: sqEntries,
       entriesMax: 32768,
       ioWorkersMax: [2, 2],

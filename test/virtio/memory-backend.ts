@@ -108,6 +108,10 @@ export class MemoryBackend implements BlockBackend {
     return this.#prepared.length + this.#submitted.length;
   }
 
+  settle(): boolean {
+    return true;
+  }
+
   close(): void {
     this.#prepared = [];
     this.#submitted = [];

@@ -5,11 +5,20 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import * as fs from "node:fs";
-import { basename, join } from "node:path";
+import { join, relative } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { WasiErrno } from "../../host/wasi/errno";
-import { At, FolderGuest, folderGuest, hasFiles, OFlag, PREOPEN, Rights, temporaryFolder } from "./folder";
+import {
+  At,
+  type FolderGuest,
+  folderGuest,
+  hasFiles,
+  OFlag,
+  PREOPEN,
+  Rights,
+  temporaryFolder,
+} from "./folder";
 import { RENAMER } from "./renamer";
 
 const test = suite("wasi/escape");
@@ -18,7 +27,7 @@ const RACE_MS = 2500;
 
 /** Links and paths that lead out of the folder to `outside`, in every form. */
 function waysOut(g: FolderGuest, outside: string): string[] {
-  const up = `../${basename(outside)}`;
+  const up = relative(g.folder, outside);
   fs.mkdirSync(g.path("a/b"), { recursive: true });
   fs.symlinkSync(outside, g.path("absolute"));
   fs.symlinkSync(up, g.path("relative"));

@@ -53,11 +53,10 @@ test("many vectors are filled in their order, and one call moves them", () => {
   ] as const;
   assert.is(g.call("fd_read", fd, ...g.vectors(list), At.RESULT), WasiErrno.SUCCESS);
   assert.is(g.result, 10);
-  assert.equal([g.text(3), g.text(4, At.DATA + 50), g.text(3, At.DATA + 200)], [
-    "abc",
-    "defg",
-    "hij",
-  ]);
+  assert.equal(
+    [g.text(3), g.text(4, At.DATA + 50), g.text(3, At.DATA + 200)],
+    ["abc", "defg", "hij"],
+  );
   assert.is(g.call("fd_read", fd, At.VECTORS, 0, At.RESULT), WasiErrno.SUCCESS);
   assert.is(g.result, 0);
 });
@@ -183,26 +182,31 @@ test("property: any writes and reads at any place agree with a buffer", () => {
   let size = 0;
   const write = fc.record({ at: fc.nat(3000), text: fc.string({ minLength: 1, maxLength: 200 }) });
   fc.assert(
-    fc.property(fc.array(write, { maxLength: 8 }), fc.nat(4000), fc.nat(90), (writes, at, length) => {
-      for (const { at: to, text } of writes) {
-        const bytes = new TextEncoder().encode(text);
-        g.call("fd_pwrite", fd, ...g.vector(text), BigInt(to), At.RESULT);
-        model.set(bytes, to);
-        size = Math.max(size, to + bytes.length);
-      }
-      const list = [
-        [At.DATA + 1, length],
-        [At.DATA + 500, length],
-      ] as const;
-      g.call("fd_pread", fd, ...g.vectors(list), BigInt(at), At.RESULT);
-      const expected = Math.max(Math.min(length * 2, size - at), 0);
-      const got = Buffer.concat([
-        g.guest.bytes.slice(At.DATA + 1, At.DATA + 1 + length),
-        g.guest.bytes.slice(At.DATA + 500, At.DATA + 500 + length),
-      ]);
-      assert.is(g.result, expected);
-      assert.ok(got.subarray(0, expected).equals(model.subarray(at, at + expected)));
-    }),
+    fc.property(
+      fc.array(write, { maxLength: 8 }),
+      fc.nat(4000),
+      fc.nat(90),
+      (writes, at, length) => {
+        for (const { at: to, text } of writes) {
+          const bytes = new TextEncoder().encode(text);
+          g.call("fd_pwrite", fd, ...g.vector(text), BigInt(to), At.RESULT);
+          model.set(bytes, to);
+          size = Math.max(size, to + bytes.length);
+        }
+        const list = [
+          [At.DATA + 1, length],
+          [At.DATA + 500, length],
+        ] as const;
+        g.call("fd_pread", fd, ...g.vectors(list), BigInt(at), At.RESULT);
+        const expected = Math.max(Math.min(length * 2, size - at), 0);
+        const got = Buffer.concat([
+          g.guest.bytes.slice(At.DATA + 1, At.DATA + 1 + length),
+          g.guest.bytes.slice(At.DATA + 500, At.DATA + 500 + length),
+        ]);
+        assert.is(g.result, expected);
+        assert.ok(got.subarray(0, expected).equals(model.subarray(at, at + expected)));
+      },
+    ),
     { numRuns: 100 },
   );
 });

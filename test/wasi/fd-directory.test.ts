@@ -107,9 +107,14 @@ test("two directories read in turns do not mix", () => {
   const g = folderGuest();
   for (const folder of ["a", "b"]) {
     mkdirSync(g.path(folder));
-    for (let count = 0; count < 50; count++) writeFileSync(g.path(`${folder}/${folder}${count}`), "");
+    for (let count = 0; count < 50; count++)
+      writeFileSync(g.path(`${folder}/${folder}${count}`), "");
   }
-  const open = (name: string) => ({ fd: g.open(name, { flags: OFlag.DIRECTORY }), at: 0n, seen: 0 });
+  const open = (name: string) => ({
+    fd: g.open(name, { flags: OFlag.DIRECTORY }),
+    at: 0n,
+    seen: 0,
+  });
   const both = [open("a"), open("b")];
   for (let round = 0; round < 60; round++) {
     for (const [index, one] of both.entries()) {

@@ -3,7 +3,7 @@
  * bound to it, called with what a guest would pass. Paths and buffers are laid down at fixed places
  * of its memory.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { loadSyscalls } from "../../host/ffi";
@@ -57,11 +57,17 @@ export class FolderGuest {
   readonly opened: OpenedFiles;
   stopped = false;
 
-  constructor({ shared = false, pages = 4, readOnly = false, requests = {}, unwind }: FolderOptions) {
-    this.folder = temporaryFolder();
-    this.guest = new GuestMemory(
-      new WebAssembly.Memory({ initial: pages, maximum: 4096, shared }),
-    );
+  constructor({
+    shared = false,
+    pages = 4,
+    readOnly = false,
+    requests = {},
+    unwind,
+  }: FolderOptions) {
+    // What is beside it is this test's own, too, so that it can be looked at.
+    this.folder = join(temporaryFolder(), "guest");
+    mkdirSync(this.folder);
+    this.guest = new GuestMemory(new WebAssembly.Memory({ initial: pages, maximum: 4096, shared }));
     const native = nativeCalls();
     const preopens = { "/": { path: this.folder, readOnly } };
     this.opened = openFileGrants({ preopens, sockets: [], ...requests }, native);

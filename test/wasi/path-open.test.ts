@@ -72,7 +72,8 @@ test("slashes and dots", () => {
   mkdirSync(g.path("a/b"), { recursive: true });
   writeFileSync(g.path("a/b/file"), "deep");
   assert.is(g.read(g.open("a/.//b/../../a/b/../b///./file"), 10), "deep");
-  for (const path of ["a/b/file/", "a/b/file///", "a/b/file/."]) assert.is(g.open(path), -E.ENOTDIR);
+  for (const path of ["a/b/file/", "a/b/file///", "a/b/file/."])
+    assert.is(g.open(path), -E.ENOTDIR);
   for (const path of ["a/", "a//", "a/b/..", "a/b/.", "./", ".//."]) {
     assert.ok(g.open(path) > PREOPEN, path);
   }
@@ -112,8 +113,13 @@ test("unknown flags and hostile pointers", () => {
   writeFileSync(g.path("file"), "");
   const end = g.guest.lengthBytes;
   const path = g.put("file");
-  const open = (place: [number, number], lookup: number, oflags: number, fdFlags: number, result: number) =>
-    g.call("path_open", PREOPEN, lookup, ...place, oflags, Rights.READ, 0n, fdFlags, result);
+  const open = (
+    place: [number, number],
+    lookup: number,
+    oflags: number,
+    fdFlags: number,
+    result: number,
+  ) => g.call("path_open", PREOPEN, lookup, ...place, oflags, Rights.READ, 0n, fdFlags, result);
   assert.is(open(path, 2, 0, 0, At.RESULT), E.EINVAL);
   assert.is(open(path, 1, 16, 0, At.RESULT), E.EINVAL);
   assert.is(open(path, 1, 0, 32, At.RESULT), E.EINVAL);

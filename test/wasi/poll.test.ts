@@ -87,7 +87,10 @@ test("the earliest of many clocks ends the wait", () => {
 
 test("of many descriptors those that are ready are told, with how much there is", () => {
   const g = folderGuest();
-  execFileSync("mkfifo", ["one", "two", "three"].map((name) => g.path(name)));
+  execFileSync(
+    "mkfifo",
+    ["one", "two", "three"].map((name) => g.path(name)),
+  );
   const names = ["one", "two", "three"];
   const readers = names.map((name) => g.open(name));
   const writers = names.map((name) => g.open(name, { rights: Rights.WRITE }));

@@ -5,13 +5,14 @@
  */
 export const RENAMER = `
 const fs = require("node:fs");
+const { relative } = require("node:path");
 const [inside, outside, milliseconds] = process.argv.slice(1);
 const until = Date.now() + Number(milliseconds);
 const attempt = (call) => { try { call(); } catch {} };
 let rounds = 0;
 process.send?.("started");
 while (Date.now() < until) {
-  for (const target of [outside, "../../" + outside.split("/").at(-1)]) {
+  for (const target of [outside, relative(inside + "/x", outside)]) {
     attempt(() => fs.renameSync(inside + "/x/dir", inside + "/x/parked"));
     attempt(() => fs.symlinkSync(target, inside + "/x/dir"));
     attempt(() => fs.unlinkSync(inside + "/x/dir"));

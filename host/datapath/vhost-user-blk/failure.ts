@@ -83,6 +83,9 @@ export function goneFailure(): DaemonFailure {
   };
 }
 
+/** A violation. */
+export const DROPPED_KICK = "drops the kick that it was given";
+
 export function violationFailure(message: string): DaemonFailure {
   return {
     why: `it ${message}`,

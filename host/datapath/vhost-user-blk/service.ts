@@ -16,7 +16,13 @@ import type { DeviceControl } from "../control";
 import { deadlineOf, type ServiceContext, SLICE_US } from "../service-context";
 import { whatChanged } from "./description";
 import { Descriptors } from "./descriptors";
-import { connectFailure, type DaemonFailure, daemonError } from "./failure";
+import {
+  connectFailure,
+  type DaemonFailure,
+  DROPPED_KICK,
+  daemonError,
+  violationFailure,
+} from "./failure";
 import { LinkInterrupted, LinkLost } from "./link";
 import type { VhostUserPlan } from "./plan";
 import { Session, type SessionCalls, type SessionWindow } from "./session";
@@ -47,8 +53,6 @@ export class VhostUserService implements QueueService {
   #session: Session | null = null;
   #queue: QueueSetup | null = null;
   #failure = 0;
-  /** What was completed while the queue stopped was not called for: an interrupt is owed. */
-  #owed = false;
 
   constructor(options: VhostUserServiceOptions) {
     this.#options = options;
@@ -87,7 +91,6 @@ export class VhostUserService implements QueueService {
     const queue = this.#queue;
     if (queue === null) return 0;
     this.#queue = null;
-    this.#owed = true;
     let index = -1;
     try {
       if (this.#session !== null) index = this.#drain(this.#session, queue);
@@ -95,7 +98,10 @@ export class VhostUserService implements QueueService {
       this.#lose(error);
     }
     this.#closeSession();
-    return index >= 0 ? index : this.#ringIndex(queue.usedOffset);
+    if (index >= 0) return index;
+    // The daemon is lost. What it took will not complete, or will when nobody expects it.
+    const used = this.#ringIndex(queue.usedOffset);
+    return used === this.#ringIndex(queue.availOffset) ? used : -Errno.EIO;
   }
 
   kick(): number {
@@ -105,6 +111,7 @@ export class VhostUserService implements QueueService {
     this.#options.control.countKick();
     if (session.kick()) return 0;
     this.#look();
+    if (this.#failure === 0) this.#lose(new LinkLost(violationFailure(DROPPED_KICK)));
     return this.#failure;
   }
 
@@ -116,8 +123,7 @@ export class VhostUserService implements QueueService {
       const session = this.#session;
       this.#look();
       // What was completed before the end is told first.
-      if (session?.takeCall() === true || this.#owed) {
-        this.#owed = false;
+      if (session?.takeCall() === true) {
         control.countInterrupt();
         return 1;
       }

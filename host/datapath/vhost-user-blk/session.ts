@@ -15,7 +15,7 @@ import type { QueueSetup } from "../../virtio/service";
 import { type Introduction, introduce, startQueue, stopQueue } from "./conversation";
 import type { DaemonDescription } from "./description";
 import type { Descriptors } from "./descriptors";
-import { goneFailure, violationFailure } from "./failure";
+import { DROPPED_KICK, goneFailure, violationFailure } from "./failure";
 import { Link, type LinkCalls, LinkLost, type Patience } from "./link";
 
 const O_NONBLOCK = 0x800;
@@ -92,7 +92,7 @@ export class Session {
     this.#kick = ours;
     const kicked = eventFds.signal(ours);
     if (kicked === -Errno.EPIPE) {
-      throw new LinkLost(violationFailure("drops the kick that it was given"));
+      throw new LinkLost(violationFailure(DROPPED_KICK));
     }
     checked(kicked, "the first kick");
   }

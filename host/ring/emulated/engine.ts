@@ -55,7 +55,6 @@ class EmulatedEngine implements RingEngine {
   readonly #preparation = new Preparation();
   readonly #slots: SlotTable;
   readonly #windows: ArenaWindows;
-  readonly #transfers: Transfers;
   readonly #operations: Operations;
   readonly #overflow: Overflow;
   readonly #pending: Pending;
@@ -85,7 +84,6 @@ class EmulatedEngine implements RingEngine {
     this.#operations = new Operations(request.cqEntries * BACKLOG_FACTOR);
     this.#overflow = new Overflow(request.cqEntries * BACKLOG_FACTOR);
     const transfers = new Transfers(this.#operations, backend, windows, poll, FILE_SLOTS);
-    this.#transfers = transfers;
     this.#pending = new Pending(this.#operations, slots, poll, transfers);
     this.#executor = new Executor(this.#operations, backend, slots, this.#pending, poll, transfers);
   }
@@ -269,11 +267,7 @@ class EmulatedEngine implements RingEngine {
 
   /** What waits for a file that was taken away is cancelled; its descriptor may then be closed. */
   #dropLost(): void {
-    for (let slot = 0; slot < FILE_SLOTS; slot++) {
-      if (!this.#slots.isLost(slot)) continue;
-      this.#pending.cancelSlot(slot);
-      this.#transfers.forget(slot);
-    }
+    this.#pending.cancelLost();
     this.#slots.acknowledge();
     this.#work();
   }

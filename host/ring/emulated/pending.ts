@@ -58,11 +58,14 @@ export class Pending {
     this.count--;
   }
 
-  /** Cancels what waits for the file that was in a slot. */
-  cancelSlot(slot: number): void {
+  /** Cancels what waits for files that were taken away. */
+  cancelLost(): void {
+    for (let slot = 0; slot < FILE_SLOTS; slot++) {
+      if (this.#slots.isLost(slot)) this.#transfers.forget(slot);
+    }
     for (let place = 0; place < this.count; ) {
       const operation = this.at(place);
-      if (this.#operations.word(operation, SqeWord.FD) === slot) {
+      if (this.#slots.isLost(this.#operations.word(operation, SqeWord.FD))) {
         this.remove(place);
         this.#operations.settle(operation, -Errno.ECANCELED, true);
       } else place++;

@@ -173,7 +173,9 @@ export class MappedEngine implements RingEngine {
   /** The rest of a wait whose first slice did not suffice. */
   #waitOn(result: number, minimum: number, flags: number, timeoutUs: number): number {
     this.#minComplete = minimum;
-    const left = timeoutUs < 0 ? -1 : Math.max(0, timeoutUs - firstSliceUs(timeoutUs));
+    // A polled ring has not waited: the kernel heeds no timeout there.
+    const spentUs = this.#enter.polled ? 0 : firstSliceUs(timeoutUs);
+    const left = timeoutUs < 0 ? -1 : Math.max(0, timeoutUs - spentUs);
     const waited = this.#enter.waitInSlices(this.#ready, minimum, flags, left);
     if (result > 0 && waited !== -Errno.EINTR) return result;
     return waited;

@@ -19,26 +19,24 @@ const pauseWord = new Int32Array(new SharedArrayBuffer(4));
 export class Enter {
   /** io_uring_enter system calls made. */
   syscallCount = 0;
+  /** IORING_SETUP_IOPOLL: the kernel polls in a wait, and heeds no timeout. */
+  readonly polled: boolean;
   readonly #syscalls: Syscalls;
   readonly #fd: number;
   readonly #fdFlag: number;
   readonly #stop: StopSignal;
-  readonly #polled: boolean;
   readonly #argument: DataView;
   readonly #argumentAddress: number;
   readonly #timespec: number;
   #armedUs = -1;
 
-  /**
-   * @param fdFlag EnterFlag.REGISTERED_RING when `fd` is an index of a registered ring, else 0
-   * @param polled IORING_SETUP_IOPOLL: the kernel polls in a wait, and heeds no timeout
-   */
+  /** @param fdFlag EnterFlag.REGISTERED_RING when `fd` is an index of a registered ring, else 0 */
   constructor(syscalls: Syscalls, fd: number, fdFlag: number, stop: StopSignal, polled = false) {
     this.#syscalls = syscalls;
     this.#fd = fd;
     this.#fdFlag = fdFlag;
     this.#stop = stop;
-    this.#polled = polled;
+    this.polled = polled;
     this.#timespec = GeteventsArg.SIZE;
     this.#argument = new DataView(new ArrayBuffer(GeteventsArg.SIZE + KernelTimespec.SIZE));
     const address = syscalls.addressOf(this.#argument);
@@ -94,7 +92,7 @@ export class Enter {
 
   /** Between two looks of a wait: a pause when a polled ring was looked at often and in vain. */
   rest(looks: number): void {
-    if (this.#polled && looks > POLLS_BEFORE_PAUSE) Atomics.wait(pauseWord, 0, 0, POLL_PAUSE_MS);
+    if (this.polled && looks > POLLS_BEFORE_PAUSE) Atomics.wait(pauseWord, 0, 0, POLL_PAUSE_MS);
   }
 
   #arm(timeoutUs: number): void {

@@ -90,6 +90,13 @@ export interface BlockBackend {
   readonly inFlight: number;
   /** What another thread needs to close this back end when the one that owns it was killed. */
   readonly remains: BackendRemains;
-  /** Cancels or awaits everything in flight, gives all back. Afterwards nothing touches the vectors. Idempotent. */
+  /**
+   * Cancels or awaits everything in flight, for 10 s at most, and gives nothing back yet: of a thread that is killed
+   * meanwhile all of `remains` is still there. Nothing is prepared or reaped afterwards. Idempotent.
+   *
+   * @returns whether all is over; if not, a worker or the kernel may still use vectors and buffers
+   */
+  settle(): boolean;
+  /** Settles, then gives all back. Idempotent. */
   close(): void;
 }

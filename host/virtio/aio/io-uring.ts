@@ -29,7 +29,7 @@ import {
 const SLICE_US = 50_000;
 /** A submission that the kernel had no memory for is tried again so often. */
 const SUBMIT_TRIES = 8;
-/** How long `close` waits for what cannot be cancelled. */
+/** How long `settle` waits for what cannot be cancelled. */
 const CLOSE_TIMEOUT_MS = 10_000;
 const WORD_VALUES = 0x1_0000_0000;
 /** The disk is slot 0 of the ring's files. */
@@ -63,7 +63,8 @@ export class IoUringBackend implements BlockBackend {
   readonly #lengths: Float64Array;
   #prepared = 0;
   #inFlight = 0;
-  #closed = false;
+  /** What `settle` came to. */
+  #settled: boolean | null = null;
   /** The ring is unmapped. */
   #gone = false;
 
@@ -180,9 +181,8 @@ export class IoUringBackend implements BlockBackend {
     this.#ring.muteEvents(true);
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  settle(): boolean {
+    if (this.#settled !== null) return this.#settled;
     this.#inFlight -= this.#prepared;
     this.#ring.retract(this.#prepared);
     this.#prepared = 0;
@@ -196,6 +196,13 @@ export class IoUringBackend implements BlockBackend {
       if (this.#inFlight <= 0 || performance.now() >= end) break;
       this.wait(SLICE_US);
     }
+    this.#settled = this.#inFlight <= 0;
+    return this.#settled;
+  }
+
+  close(): void {
+    if (this.#gone) return;
+    this.settle();
     this.#inFlight = 0;
     this.#gone = true;
     // The kernel tears a ring down after close has returned; the disk's file shall be free at once.

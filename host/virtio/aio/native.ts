@@ -27,7 +27,7 @@ const WORD_VALUES = 0x1_0000_0000;
 const LEAST_BYTES = 4096;
 /** A submission that found no room is tried again so often. There is room for every tag. */
 const SUBMIT_TRIES = 8;
-/** How long `close` waits for what is in flight. */
+/** How long `settle` waits for what is in flight. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
 /** Everything that opening made. */
@@ -62,6 +62,8 @@ export class NativeBackend implements BlockBackend {
   readonly #pointersAddress: number;
   #prepared = 0;
   #inFlight = 0;
+  /** What `settle` came to. */
+  #settled: boolean | null = null;
   #closed = false;
 
   constructor(parts: NativeParts) {
@@ -173,9 +175,8 @@ export class NativeBackend implements BlockBackend {
   /** The kernel signals every completion. */
   disarm(): void {}
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  settle(): boolean {
+    if (this.#settled !== null) return this.#settled;
     this.#inFlight -= this.#prepared;
     this.#prepared = 0;
     const scratch = { tags: new Int32Array(this.depth), results: new Int32Array(this.depth) };
@@ -185,9 +186,17 @@ export class NativeBackend implements BlockBackend {
       if (this.#inFlight <= 0 || performance.now() >= end) break;
       this.wait(SLICE_US);
     }
+    this.#settled = this.#inFlight <= 0;
+    return this.#settled;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    const settled = this.settle();
+    this.#closed = true;
     this.#events.drop();
     // With something in flight it would block without end. What hangs in the kernel keeps its context until exit.
-    if (this.#inFlight <= 0) this.#calls.destroy(this.#context);
+    if (settled) this.#calls.destroy(this.#context);
     this.#inFlight = 0;
     this.#syscalls.close(this.eventFd);
   }

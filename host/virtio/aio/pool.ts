@@ -25,19 +25,24 @@ export interface PoolRequest {
   syscalls: Syscalls;
   /** The workers' file; the one of this package by default. */
   workerFile?: URL;
+  /** How long `close` lets a worker be at its request, ms; 10 s by default. */
+  patienceMs?: number;
 }
 
 export interface ThreadPool {
   readonly shared: PoolHandle;
   /**
-   * Ends the workers when what they are at is done, and resolves when they are gone. What a back end then still has in
-   * flight ends with -EIO. Idempotent.
+   * Ends the workers when what they are at is done, or after 10 s in the middle of it, and resolves when they are gone.
+   * What a back end then still has in flight ends with -EIO. Idempotent.
+   *
+   * @returns whether they are; if not, one hangs in the kernel, and what it was given must stay: file, vectors, buffers
    */
-  close(): Promise<void>;
+  close(): Promise<boolean>;
 }
 
-/** How long a worker may be inside one system call. */
-const CLOSE_TIMEOUT_MS = 10_000;
+/** How long a worker may take over its request; and, once it was told to end, over one system call. */
+const PATIENCE_MS = 10_000;
+const TERMINATE_TIMEOUT_MS = 1000;
 
 function startError(cause: unknown): WasmUringError {
   return new WasmUringError("ERR_WORKER", {
@@ -61,10 +66,12 @@ class WorkerPool implements ThreadPool {
   readonly shared: PoolHandle;
   readonly #memory: PoolMemory;
   readonly #syscalls: Syscalls;
+  readonly #patienceMs: number;
   readonly #workers = new Set<Worker>();
-  #closing: Promise<void> | null = null;
+  #closing: Promise<boolean> | null = null;
 
-  constructor(syscalls: Syscalls, eventFd: number) {
+  constructor(syscalls: Syscalls, eventFd: number, patienceMs: number) {
+    this.#patienceMs = patienceMs;
     this.shared = { memory: makePoolMemory(eventFd), eventFd };
     this.#memory = new PoolMemory(this.shared.memory);
     this.#syscalls = syscalls;
@@ -82,7 +89,7 @@ class WorkerPool implements ThreadPool {
     for (const worker of this.#workers) worker.unref();
   }
 
-  close(): Promise<void> {
+  close(): Promise<boolean> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
@@ -101,22 +108,28 @@ class WorkerPool implements ThreadPool {
     });
   }
 
-  async #close(): Promise<void> {
+  async #close(): Promise<boolean> {
     if (this.#workers.size > 0) {
       this.#memory.setState(PoolState.STOPPING);
-      await this.#join();
+      await this.#join(this.#patienceMs);
     }
-    // A worker that hangs in the kernel may still signal.
-    if (this.#workers.size === 0) this.#syscalls.close(this.shared.eventFd);
+    if (this.#workers.size > 0) {
+      // A long request is many system calls: it ends between two of them.
+      for (const worker of this.#workers) void worker.terminate();
+      await this.#join(TERMINATE_TIMEOUT_MS);
+    }
+    if (this.#workers.size > 0) return false;
+    this.#syscalls.close(this.shared.eventFd);
+    return true;
   }
 
-  async #join(): Promise<void> {
+  async #join(timeoutMs: number): Promise<void> {
     const exits = [...this.#workers].map((worker) => {
       worker.ref();
       return new Promise((resolve) => worker.once("exit", resolve));
     });
     const stop = new AbortController();
-    const timeout = sleep(CLOSE_TIMEOUT_MS, undefined, { signal: stop.signal }).catch(() => {});
+    const timeout = sleep(timeoutMs, undefined, { signal: stop.signal }).catch(() => {});
     await Promise.race([Promise.all(exits), timeout]);
     stop.abort();
     for (const worker of this.#workers) worker.unref();
@@ -134,7 +147,7 @@ export async function startThreadPool(request: PoolRequest): Promise<ThreadPool>
   }
   const eventFd = makeEventFd(syscalls);
   if (eventFd < 0) throw eventFdError("threads", -eventFd);
-  const pool = new WorkerPool(syscalls, eventFd);
+  const pool = new WorkerPool(syscalls, eventFd, request.patienceMs ?? PATIENCE_MS);
   await pool.start(threads, workerFile ?? new URL("./aio-worker.cjs", import.meta.url));
   return pool;
 }

@@ -100,6 +100,10 @@ class RamDisk implements BlockBackend {
 
   disarm(): void {}
 
+  settle(): boolean {
+    return true;
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -25,11 +25,11 @@ async function quietPool(memory: PoolMemory): Promise<void> {
 
 /**
  * Called once when the thread is gone, on the embedder's. Cancels and awaits what is in flight, then closes and unmaps;
- * the event loop is not blocked, but for the moments that Linux AIO takes to end what it has begun.
+ * the event loop is not blocked.
  */
 export async function closeRemains(remains: BackendRemains, syscalls: Syscalls): Promise<void> {
   if (remains.ringFd >= 0) await closeRingGently(syscalls, remains.ringFd);
-  if (remains.context !== 0) aioCalls().destroy(remains.context);
+  if (remains.context !== 0) await aioCalls().destroyAside(remains.context);
   if (remains.pool !== null) await quietPool(new PoolMemory(remains.pool.memory));
   for (const { address, length } of remains.mappings) syscalls.munmap(BigInt(address), length);
   for (const fd of remains.descriptors) syscalls.close(fd);

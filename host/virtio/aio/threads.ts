@@ -14,7 +14,7 @@ import { PoolMemory } from "./pool-memory";
 const SLICE_MS = 50;
 /** A worker says that it is done before it says that it is idle. */
 const CLOSE_SLICE_MS = 1;
-/** How long `close` waits for workers that are inside a system call. */
+/** How long `settle` waits for workers that are inside a system call. */
 const CLOSE_TIMEOUT_MS = 10_000;
 
 export interface ThreadsRequest {
@@ -34,6 +34,8 @@ class ThreadsBackend implements BlockBackend {
   readonly #events: EventFds;
   #inFlight = 0;
   #prepared = 0;
+  /** What `settle` came to. */
+  #settled: boolean | null = null;
   #closed = false;
 
   constructor(request: ThreadsRequest, memory: PoolMemory, eventFd: number) {
@@ -110,9 +112,8 @@ class ThreadsBackend implements BlockBackend {
     this.#memory.wantSignal(PoolSignal.NONE);
   }
 
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  settle(): boolean {
+    if (this.#settled !== null) return this.#settled;
     const memory = this.#memory;
     memory.withdraw();
     const end = performance.now() + CLOSE_TIMEOUT_MS;
@@ -120,7 +121,16 @@ class ThreadsBackend implements BlockBackend {
       memory.wantSignal(PoolSignal.NOTIFY);
       if (!memory.isQuiet()) memory.awaitSignal(CLOSE_SLICE_MS);
     }
-    if (memory.isQuiet()) memory.detach();
+    this.#settled = memory.isQuiet();
+    return this.#settled;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    const settled = this.settle();
+    this.#closed = true;
+    // A pool with a worker that is at something yet serves nobody else.
+    if (settled) this.#memory.detach();
     this.#inFlight = 0;
     this.#syscalls.close(this.eventFd);
   }

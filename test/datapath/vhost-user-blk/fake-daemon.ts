@@ -35,7 +35,7 @@ export interface FakeOptions {
   /** Reads nothing after GET_CONFIG, so that what is sent later stays in the socket with its descriptors. */
   deaf?: boolean;
   /** What a deaf one does, so long after the configuration was asked for. */
-  later?: { afterMs: number; what: "close" | "speak" };
+  later?: { afterMs: number; what: "close" | "speak" | "listen" };
 }
 
 export const bits = (...numbers: number[]) =>
@@ -143,12 +143,23 @@ function converse(socket: Socket, options: FakeOptions): void {
   });
 }
 
+/** A paused stream goes on reading until its buffer is full; this does not read at all. */
+function setReading(socket: Socket, name: "readStart" | "readStop"): void {
+  const handle: unknown = Reflect.get(socket, "_handle");
+  if (typeof handle !== "object" || handle === null) throw new Error("a socket without a handle");
+  const method: unknown = Reflect.get(handle, name);
+  if (typeof method !== "function") throw new Error(`a socket without ${name}`);
+  method.call(handle);
+}
+
 /** Reads no more, and does later what it was told. */
 function turnDeaf(socket: Socket, { later }: FakeOptions): void {
-  socket.pause();
+  setReading(socket, "readStop");
   if (later === undefined) return;
   setTimeout(() => {
     if (later.what === "close") socket.destroy();
+    // What it then reads comes without its descriptors: they are closed.
+    else if (later.what === "listen") setReading(socket, "readStart");
     else socket.write("hello");
   }, later.afterMs);
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Errno, VirtioStatus } from "../../../host/abi";
+import { Errno, VirtioBlkType, VirtioStatus } from "../../../host/abi";
 import { describeDaemon } from "../../../host/datapath/vhost-user-blk";
 import { stopQueue } from "../../../host/datapath/vhost-user-blk/conversation";
 import { Descriptors } from "../../../host/datapath/vhost-user-blk/descriptors";
@@ -157,6 +157,32 @@ service("one that hangs up or speaks while the guest waits", async () => {
       assert.ok(rig.driver.kick() < 0);
     });
   }
+});
+
+service("one that closes its end of the kick and keeps the socket", async () => {
+  await withLiar({ ...TACITURN, later: { afterMs: 100, what: "listen" } }, (rig) => {
+    assert.is(start(rig), 0, rig.failures.join());
+    const began = performance.now();
+    while (rig.driver.kick() === 0) assert.ok(performance.now() - began < 3000, "nobody hears it");
+    assert.match(rig.failures[0] ?? "", /drops the kick/);
+    assert.ok((rig.device.getStatus() & VirtioStatus.NEEDS_RESET) !== 0);
+  });
+});
+
+service("a queue that stops with requests that nobody answers is not resumed", async () => {
+  await withLiar(TACITURN, (rig) => {
+    assert.is(start(rig), 0, rig.failures.join());
+    rig.driver.submit(0, VirtioBlkType.IN, 0, 512);
+    rig.stop();
+    assert.is(rig.device.suspend(), -Errno.EIO);
+    assert.ok((rig.device.getStatus() & VirtioStatus.NEEDS_RESET) !== 0);
+  });
+  await withLiar(TACITURN, (rig) => {
+    assert.is(start(rig), 0, rig.failures.join());
+    rig.stop();
+    assert.is(rig.device.suspend(), 0, "nothing was lost");
+    assert.is(rig.device.getQueueState(), 0);
+  });
 });
 
 service("a driver that only polls learns it from the status", async () => {

@@ -133,6 +133,20 @@ faults("io_uring that takes one SQE at a time, or none", () => {
   }
 });
 
+faults(
+  "the event loop goes on while Linux AIO ends what a killed thread had in flight",
+  async () => {
+    const request = { fd: file.fd, depth: DEPTH, syscalls: linuxSyscalls() };
+    const backend = openBackend("native", request);
+    let turned = false;
+    setImmediate(() => {
+      turned = true;
+    });
+    await closeRemains(backend.remains, linuxSyscalls());
+    assert.ok(turned, "io_destroy was not waited for on this thread");
+  },
+);
+
 function openNative(aio: AioCalls) {
   return openBackend("native", { fd: file.fd, depth: DEPTH, syscalls: linuxSyscalls(), aio });
 }

@@ -1,5 +1,5 @@
 /** The workers of aio "threads": started, shared one disk after another, stopped, killed in the middle of their work. */
-import { closeSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -136,6 +136,82 @@ pool("a pool that is closed first answers with what was done, and EIO", async ()
       await end();
     }
   }
+});
+
+/** A worker's file in which pwrite(2) takes long before it begins: in the worker's own code, or in the kernel. */
+function slowWorker(delayMs: number, where: "code" | "kernel") {
+  const folder = mkdtempSync(join(tmpdir(), "wasm-uring-worker-"));
+  const path = join(folder, "worker.cjs");
+  const file = JSON.stringify(fileURLToPath(WORKER_FILE));
+  const code = `Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ${delayMs});`;
+  writeFileSync(
+    path,
+    `const koffi = require("node:module").createRequire(${file})("koffi");
+const libc = koffi.load("libc.so.6");
+const poll = libc.func("int poll(void *fds, uint64_t count, int timeout)");
+const load = koffi.load;
+koffi.load = (name) => ({ func: (declaration) => {
+  const real = load(name).func(declaration);
+  if (!declaration.includes("pwrite(")) return real;
+  return (...values) => {
+    ${where === "code" ? code : `poll(null, 0, ${delayMs});`}
+    return real(...values);
+  };
+} });
+require(${file});
+`,
+  );
+  return {
+    workerFile: pathToFileURL(path),
+    remove: () => rmSync(folder, { recursive: true }),
+  };
+}
+
+/** One worker at a long zeroing, over shared memory, where it is many writes; the pool is closed meanwhile. */
+async function closeInZeroing(delayMs: number, where: "code" | "kernel") {
+  const bytes = 64 << 20;
+  const file = makeFile("/dev/shm", bytes);
+  const worker = slowWorker(delayMs, where);
+  const { workerFile } = worker;
+  const threads = await startThreadPool({ threads: 1, syscalls, workerFile, patienceMs: 100 });
+  const request = { fd: file.fd, depth: 1, syscalls, pool: threads.shared };
+  const backend = openBackend("threads", request);
+  backend.prepare(BlockOperation.WRITE_ZEROES, 0, 0, 0, 0, bytes, false);
+  backend.submit();
+  await sleep(50);
+  const began = performance.now();
+  const gone = await threads.close();
+  const closedMs = performance.now() - began;
+  const written = () => fstatSync(file.fd).blocks;
+  const blocks = written();
+  await sleep(200);
+  const end = async () => {
+    closeSync(file.fd);
+    file.remove();
+    worker.remove();
+  };
+  return { gone, closedMs, blocks, later: written(), backend, end };
+}
+
+pool("a request of many system calls ends between two of them when the pool does", async () => {
+  const { gone, closedMs, blocks, later, backend, end } = await closeInZeroing(10, "code");
+  assert.is(gone, true);
+  assert.ok(closedMs < 3000, `${closedMs} ms`);
+  assert.is(later, blocks, "nobody writes to the descriptor any more");
+  assert.ok(blocks > 0 && blocks < (64 << 20) / 512, `${blocks} blocks: in the middle of it`);
+  assert.is(backend.settle(), true, "a dead pool is quiet");
+  backend.close();
+  await end();
+});
+
+pool("a worker that hangs in the kernel is not said to be gone", async () => {
+  const { gone, closedMs, backend, end } = await closeInZeroing(2500, "kernel");
+  assert.is(gone, false);
+  assert.ok(closedMs < 2300, `${closedMs} ms`);
+  await sleep(2000);
+  assert.is(backend.settle(), true, "now it is");
+  backend.close();
+  await end();
 });
 
 pool("one disk after another, and no two at a time", async () => {
