@@ -179,7 +179,11 @@ function report(result: GuestResult, exitCode: number, flags: RunFlags): void {
   if (sentence !== null) writeError(sentence);
   if (exitCode !== ExitCode.SUCCESS || flags.stats === true) {
     for (const reason of result.setupErrors)
-      writeError(`a ring was refused to the guest: ${reason}`);
+      writeError(`refused to the guest: ${reason}`);
+  }
+  // With --stats it stands in the device's line.
+  if (exitCode !== ExitCode.SUCCESS && flags.stats !== true) {
+    for (const { failure } of result.devices) if (failure !== null) writeError(failure);
   }
   if (flags.stats === true) process.stderr.write(statsReport(result));
   if (flags.json === true) {

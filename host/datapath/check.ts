@@ -2,6 +2,7 @@
  * Checks the shape of what an embedder says of its devices, before anything is opened: names, the path, the keys that
  * this path takes, values and their bounds. Every way to get it wrong ends in one sentence that names the wrong word.
  */
+import { resolve } from "node:path";
 import * as v from "valibot";
 import { VIRTIO_BLK_SECTOR_BYTES } from "../abi";
 import { WasmUringError } from "../errors";
@@ -21,7 +22,12 @@ export const POLL_US_MAX = 1_000_000;
 export const RECONNECT_MS_MAX = 600_000;
 export const CAPACITY_BYTES_MAX = 2 ** 40;
 
-const file = v.pipe(v.string(), v.nonEmpty("must not be empty"), v.excludes("\0"));
+const FILE_MESSAGE = "must be a path: a string, not empty, without a NUL";
+const file = v.pipe(
+  v.string(FILE_MESSAGE),
+  v.nonEmpty(FILE_MESSAGE),
+  v.excludes("\0", FILE_MESSAGE),
+);
 const flag = v.exactOptional(v.boolean("must be true or false"));
 const aio = v.exactOptional(v.picklist(AIO_NAMES, `must be one of ${AIO_NAMES.join(", ")}`));
 
@@ -152,14 +158,41 @@ export function checkDevice(name: string, input: unknown): DeviceRequest {
   return request;
 }
 
+/** A Map has no keys of its own: taken for an object it would be no devices at all. */
+function isPlainObject(value: unknown): value is object {
+  return (
+    typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Map)
+  );
+}
+
 /** @throws WasmUringError ERR_BAD_OPTION */
 export function checkDevices(devices: unknown): ReadonlyMap<string, DeviceRequest> {
-  if (typeof devices !== "object" || devices === null || Array.isArray(devices)) {
+  if (!isPlainObject(devices)) {
     throw badDevice("option devices", "it must be an object: { name: { path, file } }");
   }
   const entries = Object.entries(devices);
   if (entries.length > DEVICES_MAX) {
     throw badDevice(`${entries.length} devices`, `a guest may have at most ${DEVICES_MAX}`);
   }
-  return new Map(entries.map(([name, input]) => [name, checkDevice(name, input)]));
+  const checked = new Map(entries.map(([name, input]) => [name, checkDevice(name, input)]));
+  checkSockets(checked);
+  return checked;
+}
+
+/** @throws WasmUringError ERR_BAD_OPTION for two devices of one daemon, which would answer the first alone */
+function checkSockets(devices: ReadonlyMap<string, DeviceRequest>): void {
+  const owners = new Map<string, string>();
+  for (const [name, request] of devices) {
+    if (request.path !== "vhost-user-blk") continue;
+    const socket = resolve(request.socket);
+    const owner = owners.get(socket);
+    if (owner !== undefined) {
+      throw badDevice(
+        describeDevice(name, request.path),
+        `the daemon at ${socket} is that of ${describeDevice(owner)}, and a socket serves one device`,
+        "have the daemon export the disk once more, at a socket of its own",
+      );
+    }
+    owners.set(socket, name);
+  }
 }

@@ -1,5 +1,5 @@
 /** A device that a vhost-user-blk daemon serves, in the hands of the embedder's thread. */
-import { assert } from "../errors";
+import { assert, WasmUringError } from "../errors";
 import type { Syscalls } from "../ffi/syscalls";
 import { releaseWindow } from "../memory/window";
 import { describeDevice } from "./check";
@@ -11,6 +11,7 @@ import { closeRemains, planVhostUser, type VhostUserPlan } from "./vhost-user-bl
 
 export class DaemonDevice {
   readonly #name: string;
+  readonly #what: string;
   readonly #request: VhostUserBlkDevice;
   readonly #control = new DeviceControl();
   #daemon: VhostUserPlan | null = null;
@@ -18,6 +19,7 @@ export class DaemonDevice {
 
   constructor(name: string, request: VhostUserBlkDevice) {
     this.#name = name;
+    this.#what = describeDevice(name, request.path);
     this.#request = request;
   }
 
@@ -25,20 +27,26 @@ export class DaemonDevice {
     assert(this.#daemon !== null, "a daemon was not asked before its guest started");
     return {
       name: this.#name,
-      what: describeDevice(this.#name, this.#request.path),
+      what: this.#what,
       path: "vhost-user-blk",
       control: this.#control.shared,
       daemon: this.#daemon,
     };
   }
 
-  /** @throws WasmUringError ERR_DEVICE when there is no daemon, or none that can be used */
+  /** @throws WasmUringError ERR_DEVICE naming the device, when there is no daemon, or none that can be used */
   async start(_: Syscalls): Promise<void> {
-    this.#daemon = await planVhostUser(this.#request);
+    try {
+      this.#daemon = await planVhostUser(this.#request);
+    } catch (error) {
+      if (!(error instanceof WasmUringError)) throw error;
+      const what = `${this.#what}: ${error.detail.what}`;
+      throw new WasmUringError(error.code, { ...error.detail, what });
+    }
   }
 
   noteFailure(reason: string): void {
-    this.#failure ??= reason;
+    this.#failure ??= `${this.#what}: ${reason}`;
   }
 
   /** Closes the connection of a guest's thread that was killed. */

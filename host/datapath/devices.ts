@@ -47,6 +47,12 @@ export class Devices {
     this.#passthrough = reports;
   }
 
+  /** Whether there is a device of this name behind a virtqueue. */
+  isServed(name: string): boolean {
+    const request = this.#requests.get(name);
+    return request !== undefined && request.path !== "passthrough";
+  }
+
   /** For the guest's worker: a device's number is its place. After `start`. */
   plans(): DevicePlan[] {
     return this.#devices.map((device) => device.plan());

@@ -54,6 +54,9 @@ export function grantOf(name: string, request: FileRequest): PathGrant {
   if (status === undefined) {
     throw badDevice(what, "there is no such file (ENOENT)", MAKE_ONE);
   }
+  if (status?.isDirectory() === true) {
+    throw badDevice(what, "it is a directory", "name a file in it, or a block device");
+  }
   if (status?.isFile() === true) checkSize(what, status.size);
   return {
     path: request.file,

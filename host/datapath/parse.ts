@@ -63,7 +63,9 @@ function parseWord(text: string, word: string): [key: string, value: unknown] {
   const value = word.slice(equals + 1);
   if (equals < 0 || value === "") throw bad(text, `"${name}" has no value`);
   if (!isNumber) return [key, value];
-  if (!/^\d{1,10}$/.test(value)) throw bad(text, `${name} "${value}" is not a whole number`);
+  if (!/^\d{1,10}$/.test(value)) {
+    throw bad(text, `${name} "${value}" is not a whole number from 0, of ten digits at most`);
+  }
   return [key, Number(value)];
 }
 

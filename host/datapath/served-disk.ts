@@ -12,6 +12,7 @@ import type { BlkDisk } from "../virtio/blk-config";
 import { BlkServer } from "../virtio/blk-server";
 import { QueueFault } from "../virtio/queue-fault";
 import type { QueueSetup } from "../virtio/service";
+import { VectorTables } from "../virtio/vector-tables";
 import type { DeviceControl } from "./control";
 import { BACKEND_DEPTH, type DiskSource } from "./plan";
 
@@ -52,6 +53,9 @@ export class ServedDisk {
   readonly #syscalls: Syscalls;
   #counted = 0;
   #lostWrites = false;
+  // Made at the first start and kept: a view is collected only by a thread whose event loop turns, which this does not.
+  #buffer: ArrayBuffer | null = null;
+  #vectors: VectorTables | null = null;
   #closed = false;
 
   /** @throws WasmUringError naming the device */
@@ -68,19 +72,17 @@ export class ServedDisk {
     const window = this.#control.window();
     if (window === null || this.#closed || this.server !== null) return -Errno.EINVAL;
     try {
+      const { offset, deviceAddress } = window;
+      this.#buffer ??= viewWindow(window, this.#syscalls);
+      this.#vectors ??= this.#makeVectors(deviceAddress);
       const server = new BlkServer({
-        window: {
-          buffer: viewWindow(window, this.#syscalls),
-          offset: window.offset,
-          deviceAddress: window.deviceAddress,
-        },
+        window: { buffer: this.#buffer, offset, deviceAddress },
         queue,
         backend: this.backend,
         disk: this.#disk,
-        syscalls: this.#syscalls,
+        vectors: this.#vectors,
         lostWrites: this.#lostWrites,
       });
-      this.#control.publishVectors(server.vectorMapping);
       this.#control.setFault(QueueFault.NONE);
       this.#counted = 0;
       this.server = server;
@@ -114,7 +116,7 @@ export class ServedDisk {
       this.close();
       return -Errno.EIO;
     }
-    this.#closeServer(server);
+    this.#endServer();
     return availIndex;
   }
 
@@ -125,17 +127,21 @@ export class ServedDisk {
     // This may take its time, and a thread that is killed in it leaves the back end to the embedder's.
     const settled = this.backend.settle();
     if (this.#control.claimBackend()) this.backend.close();
-    const { server } = this;
-    if (server === null) return;
-    if (settled) this.#closeServer(server);
-    // What is still under way reads the vectors: the embedder's thread unmaps them.
-    else this.server = null;
+    this.#endServer();
+    // What is still under way reads the vectors: then the embedder's thread unmaps them.
+    if (!settled || this.#vectors === null) return;
+    this.#control.publishVectors(null);
+    this.#vectors.release();
   }
 
-  #closeServer(server: BlkServer): void {
+  #makeVectors(deviceAddress: number): VectorTables {
+    const vectors = new VectorTables(this.backend.depth, deviceAddress, this.#syscalls);
+    this.#control.publishVectors(vectors.mapping);
+    return vectors;
+  }
+
+  #endServer(): void {
+    this.#lostWrites ||= this.server?.lostWrites ?? false;
     this.server = null;
-    this.#lostWrites ||= server.lostWrites;
-    this.#control.publishVectors(null);
-    server.close();
   }
 }

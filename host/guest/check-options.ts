@@ -4,6 +4,7 @@
  */
 import * as v from "valibot";
 import { WasmUringError } from "../errors";
+import { nearest } from "../nearest";
 
 export const text = v.pipe(
   v.string(),
@@ -30,8 +31,18 @@ export const preopen = v.union([
   v.strictObject({ path: text, readOnly: v.optional(v.boolean()) }),
 ]);
 
+/** Values by name. A Map or a list would pass for an object without entries: it is no silent nothing. */
+function named<Schema extends v.GenericSchema>(value: Schema) {
+  const isPlain = (input: unknown) =>
+    typeof input === "object" && !Array.isArray(input) && !(input instanceof Map);
+  return v.pipe(
+    v.custom<Record<string, v.InferInput<Schema>>>(isPlain, "must be an object: { name: value }"),
+    v.record(v.string(), value),
+  );
+}
+
 const schema = v.strictObject({
-  files: v.optional(v.record(v.string(), grant)),
+  files: v.optional(named(grant)),
   // Devices have a schema of their own, with better messages.
   devices: v.optional(v.unknown()),
   // Policies have a schema of their own, with better messages.
@@ -43,18 +54,15 @@ const schema = v.strictObject({
   entries: v.optional(number),
   iopoll: v.optional(v.boolean()),
   personalities: v.optional(
-    v.record(
-      v.string(),
-      v.strictObject({ uid: number, gid: number, groups: v.optional(v.array(number)) }),
-    ),
+    named(v.strictObject({ uid: number, gid: number, groups: v.optional(v.array(number)) })),
   ),
   ioWorkersMax: v.optional(v.unknown()),
   eventFd: v.optional(number),
-  preopens: v.optional(v.record(v.string(), preopen)),
+  preopens: v.optional(named(preopen)),
   sockets: v.optional(v.array(number)),
   openFilesMax: v.optional(number),
   args: v.optional(v.array(text)),
-  env: v.optional(v.record(variableName, text)),
+  env: v.optional(v.pipe(named(v.unknown()), v.record(variableName, text))),
   stdin: v.optional(v.union([v.string(), v.instance(Uint8Array), number])),
   stdout: v.optional(output),
   stderr: v.optional(output),
@@ -70,9 +78,16 @@ export function checkOptions(options: unknown): void {
   if (result.success) return;
   const [issue] = result.issues;
   const path = v.getDotPath(issue) ?? "options";
-  throw new WasmUringError("ERR_BAD_OPTION", {
-    what: `option ${path}`,
-    why: issue.message,
-    whatToDo: "see docs/embedding.md for the options and their types",
-  });
+  throw new WasmUringError("ERR_BAD_OPTION", { what: `option ${path}`, ...whyNot(issue, path) });
+}
+
+function whyNot(issue: v.BaseIssue<unknown>, path: string): { why: string; whatToDo: string } {
+  const whatToDo = "see docs/embedding.md for the options and their types";
+  if (issue.type !== "strict_object" || issue.kind !== "schema") {
+    return { why: issue.message, whatToDo };
+  }
+  if (issue.expected !== "never") return { why: "it is missing", whatToDo };
+  const near = path.includes(".") ? undefined : nearest(path, Object.keys(schema.entries));
+  const meant = near === undefined ? "" : `did you mean ${near}? `;
+  return { why: "there is no such option", whatToDo: meant + whatToDo };
 }

@@ -1,6 +1,6 @@
 /**
- * The options of the `WASI` class, checked before anything is opened: unknown versions, misspelt names and values of the
- * wrong kind are refused in one sentence.
+ * The options of the `WASI` class, checked before anything is opened: unknown versions, misspelt
+ * names and values of the wrong kind are refused in one sentence.
  */
 import * as v from "valibot";
 import { WasmUringError } from "../errors";

@@ -183,7 +183,7 @@ export async function createGuest(
   checkDeadline(options.deadlineMs);
   checkIoWorkers(ioWorkersMax);
   const files = options.files ?? {};
-  const requests = checkDevices(options.devices ?? {});
+  const requests = checkDevices(options.devices === undefined ? {} : options.devices);
   const asked =
     options.policy === undefined ? defaultPolicy(files, requests) : compilePolicy(options.policy);
   checkTogether(asked, engine, sqpoll, files, requests);

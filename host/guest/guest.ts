@@ -60,9 +60,12 @@ export class Guest implements AsyncDisposable {
   constructor(prepared: PreparedGuest) {
     this.#prepared = prepared;
     this.#output = new OutputCollector();
-    const { plan, grants } = prepared;
+    const { plan, grants, devices } = prepared;
     const { syscalls } = loadSyscalls();
-    this.#hotPlug = new HotPlug({ plan, grants, control: this.#control, syscalls });
+    this.#hotPlug = new HotPlug({
+      ...{ plan, grants, control: this.#control, syscalls },
+      isDevice: (name) => devices.isServed(name),
+    });
   }
 
   /**

@@ -37,12 +37,15 @@ export interface HotPlugOptions {
   grants: OpenedGrants;
   control: Control;
   syscalls: Syscalls | null;
+  /** Whether a device behind a virtqueue has this name: the guest would never ask for a grant of it. */
+  isDevice: (name: string) => boolean;
 }
 
 export class HotPlug {
   readonly #plan: RingPlan;
   readonly #control: Control;
   readonly #syscalls: Syscalls | null;
+  readonly #isDevice: (name: string) => boolean;
   readonly #table: SharedSlots;
   readonly #held = new Map<string, Held>();
   /** Descriptors that the guest's thread was still using when they should have been closed. */
@@ -50,7 +53,8 @@ export class HotPlug {
   #queue: Promise<void> = Promise.resolve();
   #ended = false;
 
-  constructor({ plan, grants, control, syscalls }: HotPlugOptions) {
+  constructor({ plan, grants, control, syscalls, isDevice }: HotPlugOptions) {
+    this.#isDevice = isDevice;
     this.#plan = plan;
     this.#control = control;
     this.#syscalls = syscalls;
@@ -97,6 +101,9 @@ export class HotPlug {
     if (this.#ended) throw misuse(what, "the guest has ended", "create another guest");
     if (this.#held.has(name)) {
       throw misuse(what, "it has a grant of that name", "revoke it first, or use another name");
+    }
+    if (this.#isDevice(name)) {
+      throw misuse(what, "it has a device of that name", "give each a name of its own");
     }
     const slot = this.#freeSlot();
     if (slot < 0) throw misuse(what, `all its ${FILE_SLOTS} slots are taken`, "revoke one first");

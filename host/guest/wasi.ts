@@ -1,7 +1,8 @@
 /**
- * node:wasi's class over this library's WASI: `import { WASI } from "wasm-uring/wasi"` in place of "node:wasi", and nothing
- * else changes but what is better. `start` runs the program on the calling thread and blocks it, as node:wasi does;
- * `startInWorker` runs it on a thread of its own, as every guest.
+ * node:wasi's class over this library's WASI: `import { WASI } from "wasm-uring/wasi"` in place of
+ * "node:wasi", and nothing else changes but what is better. `start` runs the program on the calling
+ * thread and blocks it, as node:wasi does; `startInWorker` runs it on a thread of its own, as every
+ * guest.
  */
 import { WasmUringError } from "../errors";
 import { loadSyscalls } from "../ffi";
@@ -31,7 +32,10 @@ export interface WASIOptions {
   /** Descriptors of open sockets; see GuestOptions.sockets. */
   sockets?: readonly number[];
   openFilesMax?: number;
-  /** Whether proc_exit ends the guest alone, `start` returning its code, or this process. Default true. */
+  /**
+   * Whether proc_exit ends the guest alone, `start` returning its code, or this process. Default
+   * true.
+   */
   returnOnExit?: boolean;
   /** Descriptors of this process. Default 0, 1 and 2. */
   stdin?: number;
@@ -77,8 +81,8 @@ export class WASI implements Disposable {
   #used = false;
 
   /**
-   * @throws WasmUringError ERR_BAD_OPTION for an unknown version or option, a directory that does not exist, guest paths
-   *   that overlap; ERR_SYSCALL on a kernel without openat2
+   * @throws WasmUringError ERR_BAD_OPTION for an unknown version or option, a directory that does
+   *   not exist, guest paths that overlap; ERR_SYSCALL on a kernel without openat2
    */
   constructor(options: WASIOptions) {
     checkWasiOptions(options);
@@ -117,7 +121,8 @@ export class WASI implements Disposable {
    * Runs `_start` of an instance made with these imports, on this thread.
    *
    * @returns the exit code
-   * @throws WasmUringError ERR_BAD_MODULE when it exports no `_start` or no memory; what the guest trapped with
+   * @throws WasmUringError ERR_BAD_MODULE when it exports no `_start` or no memory; what the guest
+   *   trapped with
    */
   start(instance: WebAssembly.Instance): number {
     const { _start: start, _initialize: initialize } = instance.exports;
@@ -140,7 +145,9 @@ export class WASI implements Disposable {
     }
   }
 
-  /** Runs `_initialize` of a reactor, if it has one; its exports may then be called until `close`. */
+  /**
+   * Runs `_initialize` of a reactor, if it has one; its exports may then be called until `close`.
+   */
   initialize(instance: WebAssembly.Instance): void {
     const { _start: start, _initialize: initialize } = instance.exports;
     if (start !== undefined || (initialize !== undefined && typeof initialize !== "function")) {
@@ -155,7 +162,10 @@ export class WASI implements Disposable {
     if (typeof initialize === "function") initialize();
   }
 
-  /** Makes the instance's memory known without running anything; `start` and `initialize` do it by themselves. */
+  /**
+   * Makes the instance's memory known without running anything; `start` and `initialize` do it by
+   * themselves.
+   */
   finalizeBindings(
     instance: WebAssembly.Instance,
     options?: { memory?: WebAssembly.Memory },
@@ -171,8 +181,8 @@ export class WASI implements Disposable {
   }
 
   /**
-   * Runs a module on a thread of its own with these options: this thread's event loop goes on, and the module may import
-   * `uring` and `virtio` too, of which it is granted nothing.
+   * Runs a module on a thread of its own with these options: this thread's event loop goes on, and
+   * the module may import `uring` and `virtio` too, of which it is granted nothing.
    *
    * @returns the exit code; 134 after a trap
    */
@@ -188,7 +198,9 @@ export class WASI implements Disposable {
     return result.exitCode;
   }
 
-  /** Closes what the guest left open, and its directories. `start` does it by itself. Idempotent. */
+  /**
+   * Closes what the guest left open, and its directories. `start` does it by itself. Idempotent.
+   */
   close(): void {
     this.#used = true;
     this.#wasi.close();

@@ -9,5 +9,5 @@ assert(parentPort !== null, "the guest's worker was loaded outside a worker thre
 const port = parentPort;
 const start: WorkerStart = workerData;
 const vcpu = new Vcpu(start, (message) => port.postMessage(message));
-if (start.program.stdioProvider === WASMER_PACKAGE) loadWasmer().then((provider) => vcpu.run(provider));
-else vcpu.run();
+if (start.program.stdioProvider !== WASMER_PACKAGE) vcpu.run();
+else loadWasmer().then((provider) => vcpu.run(provider));

@@ -20,17 +20,18 @@ import { InFlight } from "./in-flight";
 import type { QueueFault } from "./queue-fault";
 import type { QueueSetup } from "./service";
 import { ShortReads } from "./short-reads";
-import { type VectorCalls, VectorTables } from "./vector-tables";
+import type { VectorTables } from "./vector-tables";
 import { DeviceQueue, hasFeature } from "./virtqueue";
 
 export interface BlkServerOptions {
   window: DeviceWindow;
   /** Inside the window: `queueFits`. */
   queue: QueueSetup;
-  /** Stays the caller's: closed by it, before this server. */
+  /** Stays the caller's. */
   backend: BlockBackend;
   disk: BlkDisk;
-  syscalls: VectorCalls;
+  /** For as many tags as back end or queue have; stay the caller's, until the back end is settled. */
+  vectors: VectorTables;
   /** An earlier server's `lostWrites`. Default false. */
   lostWrites?: boolean;
 }
@@ -67,12 +68,12 @@ export class BlkServer {
   #errorCount = 0;
 
   constructor(options: BlkServerOptions) {
-    const { window, queue, backend, disk, syscalls, lostWrites = false } = options;
+    const { window, queue, backend, disk, vectors, lostWrites = false } = options;
     const tags = Math.min(backend.depth, queue.size);
     this.#queue = new DeviceQueue(window, queue);
     this.#backend = backend;
     this.#request = new BlkRequest(window, this.#queue.chain, disk);
-    this.#vectors = new VectorTables(tags, window.deviceAddress, syscalls);
+    this.#vectors = vectors;
     this.#bytes = new Uint8Array(window.buffer);
     this.#serial = new Uint8Array(VIRTIO_BLK_ID_BYTES);
     this.#serial.set(Buffer.from(disk.serial, "utf8").subarray(0, VIRTIO_BLK_ID_BYTES));
@@ -115,11 +116,6 @@ export class BlkServer {
     return this.#lostWrites;
   }
 
-  /** The I/O vectors' memory, for whoever cleans up when this thread was killed. */
-  get vectorMapping(): VectorTables["mapping"] {
-    return this.#vectors.mapping;
-  }
-
   /** Whether `serveAvail` would take something. */
   hasWork(): boolean {
     return this.#inFlight.hasRoom && this.#queue.pending() > 0;
@@ -135,7 +131,7 @@ export class BlkServer {
     return this.#queue.wantKicks();
   }
 
-  /** Takes and starts what is available, as far as there is room, or answers it at once. Returns how many were taken. */
+  /** Takes and starts what is available while there is room, or answers it at once. Returns how many were taken. */
   serveAvail(): number {
     const queue = this.#queue;
     const request = this.#request;
@@ -196,11 +192,6 @@ export class BlkServer {
       this.reapCompletions();
     }
     return true;
-  }
-
-  /** Gives the vectors' memory back, after the back end was closed. Idempotent. */
-  close(): void {
-    this.#vectors.release();
   }
 
   #perform(head: number): void {

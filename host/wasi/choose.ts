@@ -1,6 +1,6 @@
 /**
- * Builds a guest's standard streams from the embedder's words "inherit", "capture", "ignore", or from descriptors of this
- * process.
+ * Builds a guest's standard streams from the embedder's words "inherit", "capture", "ignore", or
+ * from descriptors of this process.
  */
 import type { Syscalls } from "../ffi/syscalls";
 import { type InheritOptions, inheritInput, inheritOutput, type PollCall } from "./inherit";

@@ -7,6 +7,7 @@ import { VirtioBlkFeature, type VirtioBlkType } from "../../assembly/abi/index";
 import { linuxSyscalls } from "../../host/ffi/linux";
 import type { BlkDisk } from "../../host/virtio/blk-config";
 import { BlkServer } from "../../host/virtio/blk-server";
+import { VectorTables } from "../../host/virtio/vector-tables";
 import { CanaryArea } from "./canary-area";
 import { type ChainBuffer, ModelDriver } from "./driver";
 import { MemoryBackend } from "./memory-backend";
@@ -41,6 +42,7 @@ export class BlkBench {
   readonly area: CanaryArea;
   readonly driver: ModelDriver;
   readonly backend: MemoryBackend;
+  readonly vectors: VectorTables;
   readonly server: BlkServer;
   /** First guest offset that a test may use. */
   readonly free: number;
@@ -57,12 +59,13 @@ export class BlkBench {
       index: options.index ?? 0,
     });
     this.backend = new MemoryBackend(this.area, DISK_BYTES, depth);
+    this.vectors = new VectorTables(depth, this.area.window.deviceAddress, linuxSyscalls());
     this.server = new BlkServer({
       window: this.area.window,
       queue: this.driver.setup,
       backend: this.backend,
       disk: { ...DISK, ...options.disk },
-      syscalls: linuxSyscalls(),
+      vectors: this.vectors,
     });
     this.free = Math.ceil(this.driver.end / 4096) * 4096;
   }
@@ -142,7 +145,7 @@ export function withBench(options: BenchOptions, use: (bench: BlkBench) => void)
     bench.backend.check();
   } finally {
     bench.backend.close();
-    bench.server.close();
+    bench.vectors.release();
     bench.area.release();
   }
 }

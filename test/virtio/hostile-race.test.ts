@@ -5,7 +5,6 @@
 import { Worker } from "node:worker_threads";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { linuxSyscalls } from "../../host/ffi/linux";
 import { BlkServer } from "../../host/virtio/blk-server";
 import { QueueFault } from "../../host/virtio/queue-fault";
 import { BlkBench, DISK } from "./blk-driver";
@@ -101,13 +100,12 @@ test("descriptors that change while they are walked", async () => {
       if (server.fault === QueueFault.NONE) continue;
       // The driver resets the device, and goes on.
       faults.set(server.fault, (faults.get(server.fault) ?? 0) + 1);
-      server.close();
       server = new BlkServer({
         window: bench.area.window,
         queue: { ...setup, availIndex: bench.driver.availIndex },
         backend: bench.backend,
         disk: DISK,
-        syscalls: linuxSyscalls(),
+        vectors: bench.vectors,
       });
     }
     Atomics.store(new Int32Array(stop), 0, 1);
@@ -120,7 +118,7 @@ test("descriptors that change while they are walked", async () => {
   } finally {
     Atomics.store(new Int32Array(stop), 0, 1);
     await worker.terminate();
-    server.close();
+    bench.vectors.release();
     bench.area.release();
   }
 });

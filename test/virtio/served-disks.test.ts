@@ -8,6 +8,7 @@ import * as assert from "uvu/assert";
 import { VirtioBlkFeature, VirtioBlkStatus, VirtioBlkType } from "../../assembly/abi/index";
 import { linuxSyscalls } from "../../host/ffi/linux";
 import { BlkServer } from "../../host/virtio/blk-server";
+import { VectorTables } from "../../host/virtio/vector-tables";
 import { type Disk, everyKind, type Kind } from "./aio/kinds";
 import { CanaryArea } from "./canary-area";
 import { type ChainBuffer, ModelDriver } from "./driver";
@@ -79,6 +80,7 @@ class Run {
   readonly driver: ModelDriver;
   readonly server: BlkServer;
   readonly model = new Model();
+  readonly #vectors: VectorTables;
   readonly #disk: Disk;
   readonly #free: number;
 
@@ -86,6 +88,7 @@ class Run {
     this.#disk = disk;
     const features = 1n << BigInt(VirtioBlkFeature.FLUSH);
     this.driver = new ModelDriver({ window: this.area.window, size: 16, eventIndex, features });
+    this.#vectors = new VectorTables(DEPTH, this.area.window.deviceAddress, linuxSyscalls());
     this.server = new BlkServer({
       window: this.area.window,
       queue: this.driver.setup,
@@ -98,7 +101,7 @@ class Run {
         writeZeroes: true,
         serial: "served",
       },
-      syscalls: linuxSyscalls(),
+      vectors: this.#vectors,
     });
     this.#free = Math.ceil(this.driver.end / 4096) * 4096;
   }
@@ -125,7 +128,7 @@ class Run {
   close(): void {
     assert.ok(this.server.drain(() => false));
     this.area.check();
-    this.server.close();
+    this.#vectors.release();
     this.area.release();
   }
 

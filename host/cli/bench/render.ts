@@ -11,6 +11,12 @@ function microseconds(value: number): string {
   return `${value >= 100 ? value.toFixed(0) : value.toFixed(2)} µs`;
 }
 
+/** How a daemon opened its file, it does not say. */
+function cacheWords(path: BenchResult["path"], direct: boolean): string {
+  if (path === "vhost-user-blk") return "";
+  return direct ? ", O_DIRECT" : path === "vdpa-sim" ? ", memory" : ", page cache";
+}
+
 function title(result: BenchResult): string {
   const { path, engine, rw, bs, inFlight, direct, sqpollIdleMs } = result;
   const words = [
@@ -21,8 +27,8 @@ function title(result: BenchResult): string {
   ];
   const how = words.length === 0 ? path : `${path} (${words.join(", ")})`;
   const polled = engine === null && sqpollIdleMs !== null ? " (SQPOLL)" : "";
-  const cache = direct ? "O_DIRECT" : path === "vdpa-sim" ? "memory" : "page cache";
-  return `${paint.bold(`${how}${polled}`)}: ${rw}, ${formatBytes(bs)}, depth ${inFlight}, ${cache}\n`;
+  const load = `${rw}, ${formatBytes(bs)}, depth ${inFlight}${cacheWords(path, direct)}`;
+  return `${paint.bold(`${how}${polled}`)}: ${load}\n`;
 }
 
 function ringRows(result: BenchResult): string[][] {
