@@ -19,7 +19,7 @@
  *
  * What differs from liburing:
  *   - a descriptor is a slot of the fixed file table, given by wasm_uring_grant(); IOSQE_FIXED_FILE is set by itself;
- *   - data lands in the arena only, the window that was registered at set-up: buf_index is 0;
+ *   - data lands in the arena only, the window that was registered at set-up: buf_index is 0; wasm_uring_add_arena adds more;
  *   - results are negated errno values of LINUX, which are not those of wasi-libc's <errno.h>: compare with URING_EAGAIN
  *     and the like, print with wasm_uring_errno_name();
  *   - without SQPOLL completions of slow operations are posted inside io_uring_submit_and_wait, io_uring_wait_cqe and
@@ -63,6 +63,11 @@ WASM_URING_IMPORT("setup") int32_t wasm_uring_import_setup(void *request);
 WASM_URING_IMPORT("enter")
 int32_t wasm_uring_import_enter(uint32_t to_submit, uint32_t min_complete, uint32_t flags,
                                 int32_t timeout_us);
+
+WASM_URING_IMPORT("arena")
+int32_t wasm_uring_import_arena(void *offset, uint32_t length, uint32_t index);
+WASM_URING_IMPORT("personality")
+int32_t wasm_uring_import_personality(const char *name, uint32_t name_length);
 
 /* ---- errno of Linux, those that a guest meets ---- */
 
@@ -349,6 +354,24 @@ WASM_URING_FUNCTION void *wasm_uring_arena_alloc(struct io_uring *ring, size_t b
   if (start > ring->arena_bytes || bytes > ring->arena_bytes - start) return NULL;
   ring->arena_used = start + bytes;
   return ring->arena + start;
+}
+
+/*
+ * Registers whole pages of memory beside the arena as fixed buffer `index`, 1 to 15, each once: what io_uring_prep_read_fixed
+ * and io_uring_prep_write_fixed then take as buf_index. 0 or a negated Linux errno.
+ */
+WASM_URING_INLINE int32_t wasm_uring_add_arena(void *memory, uint32_t bytes, uint32_t index) {
+  return wasm_uring_import_arena(memory, bytes, index);
+}
+
+/*
+ * The id of credentials that the embedder registered under this name, for the `personality` of an SQE; -URING_ENOENT when
+ * there are none, -URING_EBADF before there is a ring.
+ */
+WASM_URING_FUNCTION int32_t wasm_uring_personality(const char *name) {
+  uint32_t length = 0;
+  while (name[length] != 0) length++;
+  return wasm_uring_import_personality(name, length);
 }
 
 /* ---- submission ---- */

@@ -148,6 +148,34 @@ test("compiles with and without atomics, as C++, and without libc", async () => 
   assert.equal(status, 0, errors);
 });
 
+const MORE = `#include "wasm_uring.h"
+static struct io_uring ring;
+int main(void) {
+  if (wasm_uring_personality("nobody") != -URING_EBADF) return 1;
+  if (wasm_uring_queue_init(64, &ring, 65536) < 0) return 2;
+  unsigned char *more = aligned_alloc(65536, 65536);
+  if (wasm_uring_add_arena(more, 65536, 1) < 0) return 3;
+  int slot = wasm_uring_grant("input", NULL);
+  io_uring_prep_read_fixed(io_uring_get_sqe(&ring), slot, more, 4, 0, 1);
+  struct io_uring_cqe *cqe;
+  if (io_uring_submit_and_wait(&ring, 1) != 1 || io_uring_peek_cqe(&ring, &cqe) != 0) return 4;
+  if (cqe->res != 4 || more[0] != 'd' || more[3] != 'a') return 5;
+  return wasm_uring_personality("nobody") == -URING_ENOENT ? 0 : 6;
+}
+`;
+
+test("further arenas and personalities, on every engine", async () => {
+  const output = join(folder, "more.wasm");
+  const path = join(folder, "input");
+  writeFileSync(path, "data");
+  compile("more.c", MORE, ["-o", output]);
+  for (const { engine, sqpoll } of await enginesHere()) {
+    const files = { input: { path } };
+    const result = await runGuest(output, { engine, sqpoll, files, deadlineMs: 30_000 });
+    assert.deepEqual(result.outcome, { kind: "exit", exitCode: 0 }, engine);
+  }
+});
+
 test("a request of another ABI version is refused", async () => {
   const output = join(folder, "other.wasm");
   const other = header.replace(/WASM_URING_ABI_VERSION 1u/, "WASM_URING_ABI_VERSION 2u");
