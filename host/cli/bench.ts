@@ -208,8 +208,9 @@ async function bench(flags: BenchFlags): Promise<void> {
   }
   process.stdout.write(flags.json === true ? `${JSON.stringify(result)}\n` : renderBench(result));
   if (result.errors === 0) return;
+  const why = result.failure === null ? "" : `: ${result.failure}`;
   writeError(
-    `${result.errors} of ${result.ios} operations failed, the first with ${result.firstErrno}`,
+    `${result.errors} of ${result.ios} operations failed, the first with ${result.firstErrno}${why}`,
   );
   process.exitCode = 1;
 }

@@ -178,8 +178,7 @@ function report(result: GuestResult, exitCode: number, flags: RunFlags): void {
   const sentence = endingSentence(result.outcome);
   if (sentence !== null) writeError(sentence);
   if (exitCode !== ExitCode.SUCCESS || flags.stats === true) {
-    for (const reason of result.setupErrors)
-      writeError(`refused to the guest: ${reason}`);
+    for (const reason of result.setupErrors) writeError(`refused to the guest: ${reason}`);
   }
   // With --stats it stands in the device's line.
   if (exitCode !== ExitCode.SUCCESS && flags.stats !== true) {

@@ -37,7 +37,8 @@ const enum Word {
   /** The memory of the I/O vectors in flight; two words each. */
   VECTORS_ADDRESS = 30,
   VECTORS_LENGTH = 32,
-  COUNT = 34,
+  UNSETTLED = 34,
+  COUNT = 36,
 }
 
 export const enum ServiceState {
@@ -124,6 +125,15 @@ export class DeviceControl {
   /** Takes the duty of closing the back end; false when there is none or somebody else took it. */
   claimBackend(): boolean {
     return Atomics.exchange(this.#words, Word.BACKEND, 0) !== 0;
+  }
+
+  /** Says that something may be in flight for ever: window and vectors are to stay mapped. */
+  keepMapped(): void {
+    Atomics.store(this.#words, Word.UNSETTLED, 1);
+  }
+
+  mustStayMapped(): boolean {
+    return Atomics.load(this.#words, Word.UNSETTLED) !== 0;
   }
 
   /** Gives a command; the caller wakes the serving thread. Returns the command's number, for `awaitDone`. */

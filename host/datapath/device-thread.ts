@@ -69,7 +69,7 @@ export class DeviceThread {
     timeout.abort();
     await this.#exited;
     if (this.#remains !== null && this.#control.claimBackend()) {
-      await closeRemains(this.#remains, syscalls);
+      if (!(await closeRemains(this.#remains, syscalls))) this.#control.keepMapped();
     }
   }
 

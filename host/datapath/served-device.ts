@@ -108,14 +108,13 @@ export class ServedDevice {
   async stop(syscalls: Syscalls): Promise<void> {
     await this.#thread?.end(syscalls);
     if (this.#remains !== null && this.#control.claimBackend()) {
-      await closeRemains(this.#remains, syscalls);
+      if (!(await closeRemains(this.#remains, syscalls))) this.#control.keepMapped();
     }
-    if (this.#pool !== null && !(await this.#pool.close())) {
+    if (this.#pool !== null && !(await this.#pool.close())) this.#control.keepMapped();
+    if (this.#control.mustStayMapped()) {
       // A worker hangs in a system call. What it was given stays: the kernel would write to whatever came in its place.
       this.#abandoned = true;
-      this.noteFailure(
-        `${this.#what}: a worker of its pool did not end, and keeps file and window`,
-      );
+      this.noteFailure(`${this.#what}: what is in flight did not end, and keeps file and window`);
       return;
     }
     const vectors = this.#control.takeVectors();

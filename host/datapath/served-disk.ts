@@ -126,9 +126,10 @@ export class ServedDisk {
     this.#closed = true;
     // This may take its time, and a thread that is killed in it leaves the back end to the embedder's.
     const settled = this.backend.settle();
+    if (!settled) this.#control.keepMapped();
     if (this.#control.claimBackend()) this.backend.close();
     this.#endServer();
-    // What is still under way reads the vectors: then the embedder's thread unmaps them.
+    // What is still under way uses vectors and window, which stay mapped then.
     if (!settled || this.#vectors === null) return;
     this.#control.publishVectors(null);
     this.#vectors.release();

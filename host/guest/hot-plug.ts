@@ -9,6 +9,7 @@ import { errnoName, WasmUringError } from "../errors";
 import { type RegisterAsync, registerAsync } from "../ffi/register-async";
 import type { Syscalls } from "../ffi/syscalls";
 import { type GrantSlot, type OpenedGrants, openGrants } from "../grant";
+import { checkGrants } from "../grant/check";
 import { checkPolled } from "../grant/polled";
 import type { GrantRequest } from "../grant/request";
 import { SharedSlots } from "../grant/shared-slots";
@@ -107,12 +108,14 @@ export class HotPlug {
     }
     const slot = this.#freeSlot();
     if (slot < 0) throw misuse(what, `all its ${FILE_SLOTS} slots are taken`, "revoke one first");
-    const opened = openGrants({ [name]: request }, this.#syscalls);
+    // Before anything is opened or made; and a copy, which is what will be opened.
+    const files = Object.fromEntries(checkGrants({ [name]: request }));
+    checkWritable(this.#plan.policy, files);
+    const opened = openGrants(files, this.#syscalls);
     try {
       const [first] = opened.slots;
       if (first === undefined) throw misuse(what, "nothing was opened", "report it");
       const grant = { ...first, slot };
-      checkWritable(this.#plan.policy, { [name]: request });
       if (this.#plan.iopoll === true) checkPolled([grant]);
       // The slot before the name: who finds the name can use the slot.
       const before = await this.#updateRing(what, slot, grant.fd);
@@ -165,7 +168,8 @@ export class HotPlug {
   }
 
   async #isReleased(generation: number, end: number): Promise<boolean> {
-    while (this.#table.isInUse(generation)) {
+    // A thread that was ended in the middle never says that it is done.
+    while (!this.#ended && this.#table.isInUse(generation)) {
       if (performance.now() >= end) return false;
       await sleep(PAUSE_MS);
     }
@@ -195,11 +199,12 @@ export class HotPlug {
     call: (ringFd: number, calls: RegisterAsync) => Promise<number>,
   ): Promise<number | null> {
     for (;;) {
+      // The ring is closed on this side then, and its descriptor may soon mean another file.
+      if (this.#ended) return null;
       const ringFd = this.#control.borrowRing();
       if (ringFd === "none") return null;
       if (ringFd === "busy") {
         // The guest's thread is setting it up, unless it was ended amid that.
-        if (this.#ended) return null;
         await sleep(PAUSE_MS);
         continue;
       }

@@ -23,6 +23,7 @@ import {
 } from "../wasi";
 import { CaptureTail } from "./output";
 import type { WorkerEnd, WorkerMessage, WorkerStart } from "./protocol";
+import { reasonOf, uncatchable } from "./uncatchable";
 import { GuestStopped, UringImports } from "./uring-imports";
 import { VirtioImports } from "./virtio-imports";
 
@@ -167,7 +168,7 @@ export class Vcpu {
       if (typeof onCompletion === "function") this.#serveInterrupts(() => onCompletion());
       return { kind: "exit", exitCode: 0 };
     } catch (error) {
-      return describeEnd(error);
+      return describeEnd(reasonOf(error));
     }
   }
 
@@ -241,6 +242,7 @@ export class Vcpu {
       capture: (fd, bytes) => this.#captured[fd].append(bytes),
       stopped,
       poll: syscalls === null ? null : pollBy(syscalls),
+      isEnded: true,
     });
     const exit = (code: number): never => {
       throw new GuestExit(code);
@@ -258,9 +260,11 @@ export class Vcpu {
         throw new GuestStopped();
       },
     });
+    const uring = this.#uring.functions();
+    const virtio = this.#virtio.functions();
     const imports: Record<string, WebAssembly.ModuleImports> = {
-      uring: this.#uring.functions(),
-      virtio: this.#virtio.functions(),
+      uring: { ...uring, setup: uncatchable(uring.setup), arena: uncatchable(uring.arena) },
+      virtio: { ...virtio, window: uncatchable(virtio.window) },
       wasi_snapshot_preview1: this.#provided(this.#wasi.functions),
       env: { abort: createAbort({ memory: guestMemory, stderr: stdio.stderr }), seed },
     };

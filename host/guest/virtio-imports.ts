@@ -41,6 +41,8 @@ export class VirtioImports {
   readonly #pageBytes: number;
   #devices: readonly MmioRegisters[] = [];
   #refusals = 0;
+  /** Numbers of the devices whose failure was told. */
+  readonly #failed = new Set<number>();
 
   constructor(options: VirtioOptions) {
     this.#options = options;
@@ -61,7 +63,12 @@ export class VirtioImports {
         pageBytes: this.#pageBytes,
         onBackend: (remains) => onBackend(index, remains),
         onRefusal: (reason) => this.#refuse(reason),
-        onFailure: (reason) => onFailure(index, reason),
+        onFailure: (reason) => {
+          // A guest can reset a lost device in a loop; its owner is told of the first loss.
+          if (this.#failed.has(index)) return;
+          this.#failed.add(index);
+          onFailure(index, reason);
+        },
       });
       opened.push(new MmioRegisters(device));
     }

@@ -101,7 +101,7 @@ export class WASI implements Disposable {
       env: definedOf(options.env),
       stdio: createStdio({
         ...{ stdin, stdout, stderr },
-        ...{ stopped, poll, limitBytes: 0, capture: nothing },
+        ...{ stopped, poll, limitBytes: 0, capture: nothing, isEnded: false },
       }),
       native,
       files: this.#files.grants,

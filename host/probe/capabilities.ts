@@ -8,6 +8,7 @@ import type { Syscalls } from "../ffi/syscalls";
 import type { GuestMemory } from "../memory/guest-memory";
 import { compilePolicy } from "../policy";
 import { SAFE_OP_NAMES } from "../policy-reasons";
+import { registerBufferTable } from "../ring/buffers";
 import type { CheckedRequest } from "../ring/engine";
 import { createKernelRing, type Placement, unmapRing } from "../ring/mapped/create";
 import {
@@ -18,7 +19,6 @@ import {
   registerFiles,
   registerRestrictions,
 } from "../ring/register";
-import { registerBufferTable } from "../ring/buffers";
 import { registerArena } from "../ring/relocate";
 import { restrictionsOf } from "../ring/restrictions";
 import type { Capability, OpcodeSupport } from "./report";

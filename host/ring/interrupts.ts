@@ -9,7 +9,7 @@
  * sleep.
  */
 import { writeSync } from "node:fs";
-import { CqFlag, EnterFlag } from "../abi";
+import { CqFlag, EnterFlag, SqFlag } from "../abi";
 import type { EventFds } from "../ffi/event-fd";
 import type { GuestMemory } from "../memory/guest-memory";
 import { type RingEngine, SLICE_MS, type StopSignal } from "./engine";
@@ -92,9 +92,13 @@ export class Interrupts {
     eventFds.waitReadable(interruptFd, -1, -1, SLICE_US);
   }
 
+  /** Has posted what waits for an enter: with `mirrored` all of it, else what found no room in a full CQ. */
   #collect(): void {
     const { engine } = this.#options;
-    if (this.#signalled && engine.name === "mirrored") engine.enter(0, 0, EnterFlag.GETEVENTS, 0);
+    if (!this.#signalled) return;
+    // The kernel posts what overflowed in an enter alone; a guest that made room and sleeps makes none.
+    const overflowed = (this.#word(engine.layout.sqFlags) & SqFlag.CQ_OVERFLOW) !== 0;
+    if (overflowed || engine.name === "mirrored") engine.enter(0, 0, EnterFlag.GETEVENTS, 0);
   }
 
   /** No ring works by itself here: the wait of the engine does. */

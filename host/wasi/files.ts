@@ -151,7 +151,14 @@ export function createDescriptors(options: DescriptorOptions): Descriptors {
     ...socketFunctions({ context, vectors, waiter, messages }),
     ...pollFunctions({ context, waiter, readiness: new Readiness(context, status) }),
   };
-  return { functions, close: () => table.openFiles.closeAll() };
+  const { stdin, stdout, stderr } = options.stdio;
+  return {
+    functions,
+    close: () => {
+      table.openFiles.closeAll();
+      for (const stream of [stdin, stdout, stderr]) stream.close?.();
+    },
+  };
 }
 
 function identitiesOf(preopens: readonly Preopen[], native: NativeCalls): Set<string> {

@@ -1,10 +1,20 @@
 /**
  * Standard streams that are the host's own: a guest's descriptor 0, 1 or 2 is that of the process.
  * The worker thread that runs the guest reads and writes them directly, and must never be stuck in
- * a system call that a deadline cannot end: it polls in slices and moves only as much as cannot
- * block.
+ * a system call that a deadline cannot end: it polls in slices, and moves bytes by an opening of its
+ * own that does not block. Others share the host's: they may be faster, and a terminal that polls
+ * writable takes less than it is given. What cannot be opened anew (a socket, somebody else's
+ * terminal) gets only as much at a time as does not block when nobody else uses it.
  */
-import { fstatSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readSync,
+  type Stats,
+  writeSync,
+} from "node:fs";
 import { Errno, Poll } from "../abi";
 import { FileType, type Stream } from "./stream";
 
@@ -20,6 +30,8 @@ export interface InheritOptions {
    * Without it (no system calls on this platform) a blocking descriptor blocks until it is ready.
    */
   poll: PollCall | null;
+  /** The thread is to be ended in time even while it waits. */
+  isEnded: boolean;
 }
 
 /** The longest wait before the next look at the stop signal. */
@@ -34,42 +46,77 @@ const PIPE_WRITE_BYTES = 4096;
  */
 const WRITE_MAX_BYTES = 1024 * 1024;
 
+/** Major numbers of pseudo-terminals' slaves: what a terminal's program runs on. */
+const PTS_FIRST = 136;
+const PTS_LAST = 143;
+
 const sleepWord = new Int32Array(new SharedArrayBuffer(4));
 
 export function inheritOutput(fd: number, options: InheritOptions): Stream {
   const fileType = fileTypeOf(fd);
   const canBlock = fileType !== FileType.REGULAR_FILE;
   const poll = canBlock ? options.poll : null;
-  const limit = poll === null ? WRITE_MAX_BYTES : PIPE_WRITE_BYTES;
+  const own = poll !== null && options.isEnded ? openAnew(fd, constants.O_WRONLY) : -1;
+  const limit = poll === null || own >= 0 ? WRITE_MAX_BYTES : PIPE_WRITE_BYTES;
+  const target = own >= 0 ? own : fd;
 
   function write(bytes: Uint8Array): number {
     const part = bytes.length <= limit ? bytes : bytes.subarray(0, limit);
     for (;;) {
       if (options.stopped()) return -Errno.EINTR;
       if (poll !== null && notReady(poll(fd, Poll.OUT, SLICE_MS))) continue;
-      const written = attempt(() => writeSync(fd, part));
+      const written = attempt(() => writeSync(target, part));
       if (written === -Errno.EAGAIN) Atomics.wait(sleepWord, 0, 0, RETRY_MS);
       else if (written !== -Errno.EINTR) return written;
     }
   }
-  return { fileType, hostFd: fd, read: null, write };
+  return { fileType, hostFd: fd, read: null, write, close: closerOf(own) };
 }
 
 export function inheritInput(fd: number, options: InheritOptions): Stream {
   const fileType = fileTypeOf(fd);
   const poll = fileType === FileType.REGULAR_FILE ? null : options.poll;
+  const own = poll !== null && options.isEnded ? openAnew(fd, constants.O_RDONLY) : -1;
+  const source = own >= 0 ? own : fd;
 
   function read(bytes: Uint8Array): number {
     const part = bytes.length <= WRITE_MAX_BYTES ? bytes : bytes.subarray(0, WRITE_MAX_BYTES);
     for (;;) {
       if (options.stopped()) return -Errno.EINTR;
       if (poll !== null && notReady(poll(fd, Poll.IN, SLICE_MS))) continue;
-      const count = attempt(() => readSync(fd, part));
+      const count = attempt(() => readSync(source, part));
       if (count === -Errno.EAGAIN) Atomics.wait(sleepWord, 0, 0, RETRY_MS);
       else if (count !== -Errno.EINTR) return count;
     }
   }
-  return { fileType, hostFd: fd, read, write: null };
+  return { fileType, hostFd: fd, read, write: null, close: closerOf(own) };
+}
+
+/**
+ * A pipe or a terminal once more, without blocking; negative when that cannot be. The host's descriptor is
+ * polled all the same: only it knows that a FIFO had a writer before. It is closed with the thread,
+ * should that be ended (Node does so for what a worker opened).
+ */
+function openAnew(fd: number, direction: number): number {
+  const flags = direction | constants.O_NONBLOCK | constants.O_NOCTTY;
+  return attempt(() =>
+    isPipeOrTerminal(fstatSync(fd)) ? openSync(`/proc/self/fd/${fd}`, flags) : -1,
+  );
+}
+
+/** Of other devices a second opening may be another thing: /dev/ptmx is a new terminal each time. */
+function isPipeOrTerminal(stat: Stats): boolean {
+  const major = (stat.rdev >>> 8) & 0xfff;
+  const isTerminal = stat.isCharacterDevice() && major >= PTS_FIRST && major <= PTS_LAST;
+  return stat.isFIFO() || isTerminal;
+}
+
+function closerOf(own: number): () => void {
+  let isOpen = own >= 0;
+  return () => {
+    if (isOpen) closeSync(own);
+    isOpen = false;
+  };
 }
 
 /** Other errors of poll are left to the transfer itself, which names them better. */

@@ -135,7 +135,6 @@ export function openFunctions({ context, resolver, path, status }: OpenParts): W
       fdFlags = 0,
       result = 0,
     ) => {
-      if (context.stopped()) return context.interrupted();
       const directory = resolver.directory(fd);
       if (!(directory instanceof Descriptor)) return directory;
       const guest = memory();

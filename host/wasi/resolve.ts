@@ -44,6 +44,9 @@ export class Resolver {
   /** A descriptor on the host, or a negated errno; -ESCAPED for what would lead out. */
   open(directory: Descriptor, path: number, flags: number, mode: number): number {
     const { paths } = this.#context.native;
+    // A thread that is ended between the call and the note of what it opened would leave that open:
+    // what is asked for after the stop signal is not opened, so that the thread has unwound by then.
+    if (this.#context.stopped()) return -Errno.EINTR;
     let fd = 0;
     for (let tries = 0; tries < TRIES_MAX; tries++) {
       fd = paths.beneath(directory.hostFd, path, flags | O_CLOEXEC, mode);

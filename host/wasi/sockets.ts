@@ -51,8 +51,10 @@ export function socketFunctions(parts: SocketParts): WasiFunctions {
   function whenReady(found: Descriptor, events: number, call: () => number): number {
     const mayWait = (found.flags & FdFlag.NONBLOCK) === 0;
     for (;;) {
+      // Before the call: what is accepted while the thread is ended would stay open.
+      if (context.stopped()) return -Errno.EINTR;
       const result = call();
-      if (result === -Errno.EINTR && !context.stopped()) continue;
+      if (result === -Errno.EINTR) continue;
       if (result !== -Errno.EAGAIN || !mayWait) return result;
       const ready = waiter.untilReady(found.hostFd, events, true);
       if (ready < 0) return ready;

@@ -28,6 +28,8 @@ export interface Stream {
   readonly hostFd?: number;
   readonly read: ((bytes: Uint8Array) => number) | null;
   readonly write: ((bytes: Uint8Array) => number) | null;
+  /** Closes what it opened itself, once; when the guest has ended. */
+  readonly close?: () => void;
 }
 
 export interface Stdio {

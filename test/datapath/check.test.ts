@@ -49,7 +49,18 @@ const WRONG_SHAPES: readonly (readonly [unknown, RegExp])[] = [
     /there is no path "virtio-blc".*did you mean "virtio-blk"/,
   ],
   [{ disk: { path: "virtio-blk" } }, /by virtio-blk: "file" is missing/],
-  [{ disk: { path: "virtio-blk", file: "" } }, /"file" must not be empty/],
+  [{ disk: { path: "virtio-blk", file: "" } }, /"file" must be a path: .*not empty/],
+  [{ disk: { path: "virtio-blk", file: 7 } }, /"file" must be a path: a string/],
+  [{ disk: { path: "virtio-blk", file: "a\0b" } }, /"file" must be a path: .*without a NUL$/],
+  [null, /option devices: it must be an object/],
+  [new Map([["disk", { path: "virtio-blk", file }]]), /option devices: it must be an object/],
+  [
+    {
+      a: { path: "vhost-user-blk", socket: "/s" },
+      b: { path: "vhost-user-blk", socket: "/x/../s" },
+    },
+    /device "b" by vhost-user-blk: the daemon at \/s is that of device "a"/,
+  ],
   [{ disk: { path: "virtio-blk", file, ai: 1 } }, /there is no key "ai".*did you mean "aio"/],
   [{ disk: { path: "virtio-blk", file, pollUs: 5 } }, /"pollUs" is for vhost-blk and vdpa-sim/],
   [{ disk: { path: "virtio-blk", file, aio: "uring" } }, /"aio" must be one of threads, native/],
@@ -106,6 +117,7 @@ const TEXTS: readonly (readonly [string, object | RegExp])[] = [
   ["disk=a,aio", /"aio" has no value/],
   ["disk=a,ro,ro", /"ro" stands twice/],
   ["disk=a,path=vhost-blk,poll-us=1.5", /poll-us "1.5" is not a whole number/],
+  ["disk=a,path=vhost-blk,poll-us=-1", /poll-us "-1" is not a whole number from 0/],
   ["disk=a,path=vdpa-sim", /"a" is not a size/],
   ["disk=a,path=vdpa", /there is no path "vdpa"/],
 ];

@@ -165,6 +165,17 @@ test("what a grant at the start is refused for, a later one is too", () =>
     assert.match(await refusalOf(guest.grant("later", { path })), /the guest has ended/);
   }));
 
+test("a device's name is no grant's", async () => {
+  const devices: GuestOptions["devices"] = { disk: { path: "vdpa-sim", capacityBytes: 1 << 20 } };
+  await withGuest(first, ["find", "late"], { devices }, async (guest) => {
+    const refusal = await refusalOf(guest.grant("disk", { path }));
+    assert.match(refusal, /^ERR_BAD_GRANT: granting "disk" .*it has a device of that name/);
+    const output = outputOf(guest);
+    await guest.grant("late", { path });
+    assert.is(await output, "slot 0: five!\n");
+  });
+});
+
 test("64 slots, and no more", () =>
   withGuest(first, ["find", "n63"], {}, async (guest) => {
     for (let index = 0; index < 64; index++) await guest.grant(`n${index}`, { path });

@@ -80,6 +80,19 @@ async function withEcho(
 for (const here of await enginesHere()) {
   const { label, engine, sqpoll } = here;
 
+  test(`${label}: is woken for what found no room in its CQ`, async () => {
+    const pipe = openPipe();
+    const files = { in: { fd: pipe.read } };
+    const guest = guestPath("overflowing");
+    const policy = "stream" as const;
+    const running = runGuest(guest, { engine, sqpoll, files, policy, deadlineMs: 8000 });
+    await sleep(300);
+    writeSync(pipe.write, "x".repeat(24));
+    const result = await running;
+    pipe.close();
+    assert.is(endOf(result), "exit 0");
+  });
+
   test(`${label}: wakes for each message, and ends by its result`, () =>
     withEcho(here, {}, async (echo) => {
       const ended = echo.run();

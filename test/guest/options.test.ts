@@ -16,7 +16,20 @@ const vets = { opcodes: ["READ_FIXED"], vetHiddenFields: true };
 
 /** JSON-like values, as a program without types would pass them. */
 const BAD: readonly (readonly [name: string, options: object, expected: RegExp])[] = [
-  ["a misspelt name", { deadlinems: 5 }, /deadlinems/],
+  [
+    "a misspelt name",
+    { deadlinems: 5 },
+    /deadlinems: there is no such option.*did you mean deadlineMs/,
+  ],
+  ["a Map of files", { files: new Map([["input", { path: HELLO }]]) }, /files: must be an object/],
+  ["a list of files", { files: [{ path: HELLO }] }, /files: must be an object/],
+  ["a Map as environment", { env: new Map([["a", "b"]]) }, /env: must be an object/],
+  [
+    "half a personality",
+    { personalities: { a: { uid: 1 } } },
+    /personalities\.a\.gid: it is missing/,
+  ],
+  ["no devices", { devices: null }, /option devices: it must be an object/],
   ["a stream word", { stdout: "captuer" }, /stdout/],
   ["a number as arguments", { args: 5 }, /args/],
   ["a zero byte in an argument", { args: ["a\0b"] }, /args\.0.*zero byte/],

@@ -30,11 +30,14 @@ function failure(result: GuestResult): WasmUringError {
   const said = new TextDecoder().decode(result.stderr).trim().split("\n").at(-1) ?? "";
   const ending =
     outcome.kind === "trap" ? `it trapped: ${outcome.message}` : `it ended by ${outcome.kind}`;
-  return new WasmUringError("ERR_SETUP", {
-    what: "running the load generator guest",
-    why: devices[0]?.failure ?? setupErrors[0] ?? (said === "" ? ending : said),
-    whatToDo: "see `wasm-uring probe` for what this machine allows",
-  });
+  const refusal = devices[0]?.failure ?? setupErrors[0];
+  const what = "running the load generator guest";
+  // What the guest says of its options and its disk is nothing that the machine could allow.
+  if (refusal === undefined && said !== "") {
+    return new WasmUringError("ERR_SETUP", { what, why: said });
+  }
+  const whatToDo = "see `wasm-uring probe` for what this machine allows";
+  return new WasmUringError("ERR_SETUP", { what, why: refusal ?? ending, whatToDo });
 }
 
 /** The disk on a virtqueue. */

@@ -76,6 +76,8 @@ export function benchResult(job: BenchJob, measure: Measure, guest: GuestResult 
     enterCallsPerIo: round(measure.calls / ios, 6),
     errors: measure.errors,
     firstErrno: measure.errors === 0 ? null : errnoName(measure.firstErrno),
+    /** Why the device stopped serving before its end, or null. */
+    failure: device?.failure ?? null,
     shorts: measure.shorts,
     setupFlags: ring?.setupFlags ?? flags ?? [],
     setupUs: ring?.setupUs ?? null,

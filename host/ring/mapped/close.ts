@@ -42,14 +42,20 @@ export function closeRing(syscalls: Syscalls, ringFd: number): void {
   syscalls.close(ringFd);
 }
 
-/** For the embedder's thread, when the worker died: short waits with the event loop running between them. */
-export async function closeRingGently(syscalls: Syscalls, ringFd: number): Promise<void> {
+/**
+ * For the embedder's thread, when the worker died: short waits with the event loop running between them.
+ *
+ * @returns false when something may still be in flight, and write to where it was told
+ */
+export async function closeRingGently(syscalls: Syscalls, ringFd: number): Promise<boolean> {
   const end = performance.now() + GENTLE_CANCEL_MS;
   let found = cancelAll(syscalls, ringFd, GENTLE_TIMEOUT_MS);
   while (mayBeInFlight(found) && performance.now() < end) {
     await sleep(GENTLE_PAUSE_MS);
     found = cancelAll(syscalls, ringFd, GENTLE_TIMEOUT_MS);
   }
-  if (!mayBeInFlight(found)) unregisterBuffers(syscalls, ringFd);
+  const isQuiet = !mayBeInFlight(found);
+  if (isQuiet) unregisterBuffers(syscalls, ringFd);
   syscalls.close(ringFd);
+  return isQuiet;
 }

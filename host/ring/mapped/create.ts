@@ -104,7 +104,7 @@ function setup(
   return errno;
 }
 
-/** Puts ordinary memory back over pages that a ring's mapping replaced. */
+/** Puts fresh ordinary memory where the pages are a ring's: the kernel keeps those until the ring is gone. */
 export function unmapRing(syscalls: Syscalls, base: bigint, request: CheckedRequest): void {
   for (const [offset, length] of [
     [request.ringOffset, request.ringLength],

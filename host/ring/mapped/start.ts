@@ -95,12 +95,18 @@ export function startMapped(context: EngineContext, placement: Placement): Mappe
   const base = memory.baseAddress(syscalls);
   clearRing(context);
   const ring = createKernelRing(syscalls, request, plan, placement, base);
-  if (typeof ring === "number") return ring;
+  if (typeof ring === "number") {
+    // The kernel may have made one before it refused (EMFILE), which goes later, as in `unwind`.
+    unmapRing(syscalls, base, request);
+    return ring;
+  }
   const registeredIndex = registerRingFd(syscalls, ring.fd);
   let pollThread = -1;
   const unwind = () => {
     waitForPollThread(pollThread);
-    if (placement === "MAP_FIXED") unmapRing(syscalls, base, request);
+    // A closed ring goes some milliseconds later, in a worker of the kernel, and writes its CQ tail and flags once
+    // more then. So the guest gets other pages, where another ring or the host's own words may lie by then.
+    unmapRing(syscalls, base, request);
   };
   try {
     const engine = prepare(context, ring, base, registeredIndex, unwind);

@@ -13,24 +13,29 @@ const PAUSE_MS = 2;
 /** How long a worker may be inside one system call. */
 const POOL_TIMEOUT_MS = 10_000;
 
-async function quietPool(memory: PoolMemory): Promise<void> {
+async function quietPool(memory: PoolMemory): Promise<boolean> {
   memory.withdraw();
   const end = performance.now() + POOL_TIMEOUT_MS;
   while (!memory.isQuiet()) {
-    if (performance.now() >= end) return;
+    if (performance.now() >= end) return false;
     await sleep(PAUSE_MS);
   }
   memory.detach();
+  return true;
 }
 
 /**
  * Called once when the thread is gone, on the embedder's. Cancels and awaits what is in flight, then closes and unmaps;
  * the event loop is not blocked.
+ *
+ * @returns false when something may still be in flight: the memory under its vectors must stay mapped
  */
-export async function closeRemains(remains: BackendRemains, syscalls: Syscalls): Promise<void> {
-  if (remains.ringFd >= 0) await closeRingGently(syscalls, remains.ringFd);
+export async function closeRemains(remains: BackendRemains, syscalls: Syscalls): Promise<boolean> {
+  let isQuiet = true;
+  if (remains.ringFd >= 0) isQuiet = await closeRingGently(syscalls, remains.ringFd);
   if (remains.context !== 0) await aioCalls().destroyAside(remains.context);
-  if (remains.pool !== null) await quietPool(new PoolMemory(remains.pool.memory));
+  if (remains.pool !== null) isQuiet &&= await quietPool(new PoolMemory(remains.pool.memory));
   for (const { address, length } of remains.mappings) syscalls.munmap(BigInt(address), length);
   for (const fd of remains.descriptors) syscalls.close(fd);
+  return isQuiet;
 }

@@ -117,12 +117,15 @@ class ThreadsBackend implements BlockBackend {
     const memory = this.#memory;
     memory.withdraw();
     const end = performance.now() + CLOSE_TIMEOUT_MS;
-    while (!memory.isQuiet() && performance.now() < end) {
+    // Seen once it is certain: a worker that looks for work and finds none is busy for a moment as well.
+    let quiet = memory.isQuiet();
+    while (!quiet && performance.now() < end) {
       memory.wantSignal(PoolSignal.NOTIFY);
-      if (!memory.isQuiet()) memory.awaitSignal(CLOSE_SLICE_MS);
+      quiet = memory.isQuiet();
+      if (!quiet) memory.awaitSignal(CLOSE_SLICE_MS);
     }
-    this.#settled = memory.isQuiet();
-    return this.#settled;
+    this.#settled = quiet;
+    return quiet;
   }
 
   close(): void {

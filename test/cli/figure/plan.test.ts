@@ -58,6 +58,12 @@ plan("a round visits every system once for each load and depth", () => {
   );
 });
 
+plan("no other engine stands under passthrough's label", () => {
+  const systems = SYSTEMS.filter(({ words }) => words.includes("passthrough"));
+  assert.is(systems.length, 3);
+  for (const { words } of systems) assert.is(words[words.indexOf("--engine") + 1], "mapped");
+});
+
 plan("what is compared is measured one right after the other, in turning order", () => {
   const wanted: FigureSettings = {
     ...{ systems: SYSTEMS.slice(0, 4), named: true, rws: ["randread"], caches: ["page"] },

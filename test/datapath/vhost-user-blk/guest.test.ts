@@ -164,7 +164,10 @@ test("two guests of one daemon: the second is told that it has one", async ({ so
 
 guest("a wrong socket is an error before the guest starts", async () => {
   const result = await runGuest(SCRIPT_GUEST, optionsOf("/nowhere/socket", ""));
-  assert.match(endOf(result), /^host-failure ERR_DEVICE: .*there is no such socket/);
+  assert.match(
+    endOf(result),
+    /^host-failure ERR_DEVICE: device "\w+" by vhost-user-blk: .*there is no such socket/,
+  );
   assert.is(textOf(result.stdout), "");
 });
 

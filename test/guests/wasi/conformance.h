@@ -17,7 +17,11 @@
 
 enum { RW = 3, RO = 4, HOST = 5 };
 
-enum { READ = __WASI_RIGHTS_FD_READ, WRITE = __WASI_RIGHTS_FD_WRITE, BOTH = READ | WRITE };
+/* As wasi-libc asks for them: everything but what the other direction needs. Some hosts hold a guest to each of them. */
+#define BOTH 0x0fffffffull
+#define WRITING (__WASI_RIGHTS_FD_WRITE | __WASI_RIGHTS_FD_DATASYNC | __WASI_RIGHTS_FD_ALLOCATE | __WASI_RIGHTS_FD_FILESTAT_SET_SIZE)
+#define READ (BOTH & ~WRITING)
+#define WRITE (BOTH & ~(__WASI_RIGHTS_FD_READ | __WASI_RIGHTS_FD_READDIR))
 enum {
   CREATE = __WASI_OFLAGS_CREAT,
   FOLDER = __WASI_OFLAGS_DIRECTORY,

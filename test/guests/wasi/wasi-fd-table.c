@@ -173,11 +173,11 @@ static void rights_tell_reading_from_writing(void) {
   __wasi_fdstat_t stat;
   make_file("file", "abc");
   OK(__wasi_fd_fdstat_get(open_at(RW, "file", 0, READ), &stat));
-  CHECK((stat.fs_rights_base & READ) != 0);
-  CHECK((stat.fs_rights_base & WRITE) == 0);
+  CHECK((stat.fs_rights_base & __WASI_RIGHTS_FD_READ) != 0);
+  CHECK((stat.fs_rights_base & __WASI_RIGHTS_FD_WRITE) == 0);
   OK(__wasi_fd_fdstat_get(open_at(RW, "file", 0, WRITE), &stat));
-  CHECK((stat.fs_rights_base & WRITE) != 0);
-  CHECK((stat.fs_rights_base & READ) == 0);
+  CHECK((stat.fs_rights_base & __WASI_RIGHTS_FD_WRITE) != 0);
+  CHECK((stat.fs_rights_base & __WASI_RIGHTS_FD_READ) == 0);
 }
 
 static void flags_are_kept(void) {

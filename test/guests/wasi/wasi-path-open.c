@@ -161,7 +161,7 @@ static void what_is_no_directory_has_no_paths(void) {
 static void unknown_flags(void) {
   __wasi_fd_t fd;
   FAILS(raw_path_open(RW, 0, "file", 4, 64, READ, 0, 0, &fd), INVAL);
-  FAILS(raw_path_open(RW, 0, "file", 4, CREATE, READ, 0, 1024, &fd), INVAL);
+  FAILS(raw_path_open(RW, 0, "file", 4, CREATE, (int64_t)READ, 0, 1024, &fd), INVAL);
 }
 
 static void a_read_only_directory(void) {
