@@ -10,16 +10,28 @@ import { type DeviceRequest, runGuest, WasmUringError } from "wasm-uring";
 
 const CAPACITY_BYTES = 16 << 20;
 
-const { values } = parseArgs({
-  options: {
-    depth: { type: "string", default: "32" },
-    direct: { type: "boolean", default: false },
-  },
-});
+const USAGE = "usage: host.js [--depth N] [--direct], N from 1 to 256";
+
+function readOptions(): { depth: string; direct: boolean } {
+  try {
+    const { values } = parseArgs({
+      options: {
+        depth: { type: "string", default: "32" },
+        direct: { type: "boolean", default: false },
+      },
+    });
+    if (/^[1-9]\d{0,2}$/.test(values.depth) && Number(values.depth) <= 256) return values;
+  } catch {
+    // An option that there is not: the same answer.
+  }
+  console.error(USAGE);
+  process.exit(2);
+}
+
+const { depth, direct } = readOptions();
 
 const folder = mkdtempSync(join(tmpdir(), "wasm-uring-disk-"));
 const file = join(folder, "disk");
-const { direct } = values;
 
 /** Only the device differs from line to line. */
 const devices: Readonly<Record<string, DeviceRequest>> = {
@@ -39,7 +51,7 @@ try {
     truncateSync(file, CAPACITY_BYTES);
     const result = await runGuest(new URL("../../guests/disk.wasm", import.meta.url), {
       devices: { disk },
-      args: ["disk", "--depth", values.depth],
+      args: ["disk", "--depth", depth],
       stdout: "capture",
     });
     const text = new TextDecoder().decode(result.stdout);
