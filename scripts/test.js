@@ -11,6 +11,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bringPrograms } from "./wasi-programs.js";
 
 const NOBODY = 65534;
 const MEMLOCK_BYTES = 8 << 20;
@@ -166,6 +167,8 @@ async function runAsNobody() {
   }
 }
 
+// Downloads and builds once; what cannot be had is skipped aloud by the test itself.
+if (testFiles().some((file) => file.endsWith("wasi/programs.test.js"))) await bringPrograms();
 const here = await runAll(
   `as ${process.getuid?.() === 0 ? "root" : "this user"}`,
   [],

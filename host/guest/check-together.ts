@@ -1,6 +1,7 @@
 /**
- * What an embedder said, checked against itself: policy, engine, grants and devices that cannot go together are
- * refused before a file is opened or made. And the policy that grants and devices need when none was said.
+ * What an embedder said, checked against itself: policy, engine, grants and devices that cannot go
+ * together are refused before a file is opened or made. And the policy that grants and devices need
+ * when none was said.
  */
 import { Op } from "../abi";
 import type { DeviceRequest } from "../datapath/options";
@@ -60,7 +61,11 @@ function isWritableDisk(request: DeviceRequest): boolean {
   return request.path === "passthrough" && request.readOnly !== true;
 }
 
-/** What files and disks on the guest's ring need. */
+/**
+ * What files and disks on the guest's ring need. A policy holds for the whole ring: beside a file
+ * that the guest may write, a disk goes without FALLOCATE (its discards), by which such a file
+ * could fill the host's disk.
+ */
 export function defaultPolicy(
   files: Readonly<Record<string, GrantRequest>>,
   devices: ReadonlyMap<string, DeviceRequest>,
@@ -68,6 +73,7 @@ export function defaultPolicy(
   const granted = Object.values(files);
   const forFiles = compilePolicy(granted.some(isWritable) ? "file-write" : "file-read");
   if (![...devices.values()].some(isWritableDisk)) return forFiles;
+  if (granted.some(isWritable)) return forFiles;
   const forDisks = compilePolicy("block-device");
   return granted.length === 0 ? forDisks : joinPolicies(forFiles, forDisks);
 }

@@ -27,6 +27,10 @@ function versionOf(options: unknown): unknown {
     : undefined;
 }
 
+function isUnknown(issue: v.BaseIssue<unknown>): boolean {
+  return issue.kind === "schema" && issue.type === "strict_object" && issue.expected === "never";
+}
+
 /** @throws WasmUringError ERR_BAD_OPTION naming the first option that is wrong */
 export function checkWasiOptions(options: unknown): void {
   const version = versionOf(options);
@@ -42,7 +46,7 @@ export function checkWasiOptions(options: unknown): void {
   const [issue] = result.issues;
   throw new WasmUringError("ERR_BAD_OPTION", {
     what: `WASI option ${v.getDotPath(issue) ?? "options"}`,
-    why: issue.message,
+    why: isUnknown(issue) ? "there is no such option" : issue.message,
     whatToDo: "see docs/wasi.md for every option",
   });
 }

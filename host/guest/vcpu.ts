@@ -2,7 +2,6 @@
  * The guest's side of a run, on its own worker thread (the talk's vCPU): builds the imports, instantiates the module,
  * runs `_start`, tears the ring down in order and says how it ended.
  */
-
 import { toPortable, WasmUringError } from "../errors";
 import { loadSyscalls } from "../ffi";
 import { eventFds } from "../ffi/event-fd";

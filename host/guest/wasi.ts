@@ -43,11 +43,16 @@ export interface WASIOptions {
   stderr?: number;
 }
 
-/** Unwinds a guest that called proc_exit. */
-class ExitSignal {
+/**
+ * Unwinds a guest that called proc_exit. `start` catches it; a reactor's exports throw it to their
+ * caller.
+ */
+class ExitSignal extends Error {
   readonly exitCode: number;
 
   constructor(exitCode: number) {
+    super(`the guest called proc_exit with ${exitCode}`);
+    this.name = "ExitSignal";
     this.exitCode = exitCode;
   }
 }
@@ -107,6 +112,8 @@ export class WASI implements Disposable {
       files: this.#files.grants,
       stopped,
       exit: (code) => {
+        // Wherever it is called: by a reactor's exports too, as in node:wasi.
+        if (options.returnOnExit === false) process.exit(code);
         throw new ExitSignal(code);
       },
     });
@@ -213,7 +220,6 @@ export class WASI implements Disposable {
 
   #exitCode(error: unknown): number {
     if (!(error instanceof ExitSignal)) throw error;
-    if (this.#options.returnOnExit === false) process.exit(error.exitCode);
     return error.exitCode;
   }
 

@@ -95,11 +95,22 @@ export class Transfers {
 
   #receive({ kind, hostFd }: Descriptor): number {
     const { files } = this.#context.native;
-    const { count, address, length, table } = this.#vectors;
+    const { count, address, length, table, totalBytes } = this.#vectors;
     if (kind === Kind.SOCKET) return this.#messages.receive(hostFd, this.#vectors, 0);
+    // A pipe gives less, but /dev/urandom takes seconds for what a guest may ask for.
+    if (totalBytes > PART_BYTES) return this.#readPart(hostFd);
     return count === 1
       ? files.read(hostFd, address, length)
       : files.preadv(hostFd, table, count, ANYWHERE);
+  }
+
+  /** Into the first vector that is not empty, one part at most: a stream may give less than it is asked for. */
+  #readPart(fd: number): number {
+    const vectors = this.#vectors;
+    let index = 0;
+    while (vectors.lengthAt(index) === 0) index++;
+    const length = Math.min(vectors.lengthAt(index), PART_BYTES);
+    return this.#context.native.files.read(fd, vectors.addressAt(index), length);
   }
 
   #send({ kind, hostFd }: Descriptor): number {

@@ -125,8 +125,8 @@ export class WasmerStdio {
       ...functions,
       fd_read: this.#standard("fd_read", functions, (fd) => fd === 0),
       fd_write: this.#writing(functions),
-      fd_close: this.#replacing(functions, "fd_close", 0),
-      fd_renumber: this.#replacing(functions, "fd_renumber", 1),
+      fd_close: this.#replacing(functions, "fd_close"),
+      fd_renumber: this.#replacing(functions, "fd_renumber"),
     };
   }
 
@@ -204,11 +204,14 @@ export class WasmerStdio {
     return total;
   }
 
-  #replacing(ours: WasiFunctions, name: string, parameter: number): WasiFunction {
+  /** All descriptors that it names: a renumbered one is closed, and its number may be given out anew. */
+  #replacing(ours: WasiFunctions, name: string): WasiFunction {
     const call = ours[name];
     return (...parameters) => {
       const result = call?.(...parameters) ?? WasiErrno.ENOSYS;
-      if (result === WasiErrno.SUCCESS) this.#replaced.add(unsigned(parameters[parameter] ?? 0));
+      if (result === WasiErrno.SUCCESS) {
+        for (const fd of parameters) if (unsigned(fd) <= 2) this.#replaced.add(unsigned(fd));
+      }
       return result;
     };
   }

@@ -7,8 +7,10 @@ import { join } from "node:path";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
 import { createGuest, type GuestOptions, runGuest, WasmUringError } from "wasm-uring";
+import { Op } from "../../host/abi";
 import { checkDevices } from "../../host/datapath/check";
 import { parseDeviceOption } from "../../host/datapath/parse";
+import { defaultPolicy } from "../../host/guest/check-together";
 import { compilePolicy } from "../../host/policy";
 import { endOf, guestPath, textOf } from "../guest/guests";
 import { leakedSince, takeResources } from "../hostile/resources";
@@ -176,6 +178,15 @@ test("a policy that cannot write a writable disk on the ring is refused", async 
   assert.match(refused, /device "disk" for writing with policy "file-read".*policy block-device/);
   const readOnly = { disk: { ...devices.disk, readOnly: true } };
   assert.is(await refusalOf({ devices: readOnly, policy: "file-read" }), "nothing was wrong");
+});
+
+test("beside a file that the guest may write, the default policy leaves the disk's discards out", () => {
+  const devices = new Map([["disk", { path: "passthrough", file } as const]]);
+  const opcodesWith = (access: "read" | "read-write") =>
+    defaultPolicy({ log: { path: file, access } }, devices).opcodes;
+  assert.ok(!opcodesWith("read-write").includes(Op.FALLOCATE));
+  assert.ok(opcodesWith("read-write").includes(Op.WRITE_FIXED));
+  assert.ok(opcodesWith("read").includes(Op.FALLOCATE));
 });
 
 test("a disk on the ring is written, flushed and discarded by the default policy", async () => {

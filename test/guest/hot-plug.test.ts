@@ -4,6 +4,7 @@
  */
 import {
   closeSync,
+  existsSync,
   mkdtempSync,
   openSync,
   read as readCallback,
@@ -175,6 +176,16 @@ test("a device's name is no grant's", async () => {
     assert.is(await output, "slot 0: five!\n");
   });
 });
+
+test("what the policy refuses is not made", () =>
+  withGuest(first, ["find", "late"], { policy: "file-read" }, async (guest) => {
+    const missing = join(folder, "never-made");
+    const refusal = await refusalOf(guest.grant("new", { path: missing, access: "write" }));
+    assert.match(refusal, /^ERR_BAD_OPTION: .*no opcode of the policy writes/);
+    assert.not.ok(existsSync(missing));
+    await guest.grant("late", { path });
+    assert.is(await outputOf(guest), "slot 0: five!\n");
+  }));
 
 test("64 slots, and no more", () =>
   withGuest(first, ["find", "n63"], {}, async (guest) => {

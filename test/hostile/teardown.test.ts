@@ -112,6 +112,21 @@ function growBetween(attacker: Attacker): void {
   assert.is(answerName(attacker.submitOne({ ...read, addr: attacker.nativeBase })), "EFAULT");
 }
 
+/** A closed ring's last words (CQ tail, flags) come some milliseconds later; another ring may lie there by then. */
+async function ringPagesStayQuiet(engine: (typeof ENGINES)[number]): Promise<void> {
+  for (let trial = 0; trial < 10; trial++) {
+    const attacker = new Attacker({ engine }).start();
+    const { ring, bytes } = attacker;
+    attacker.imports.engine?.close();
+    bytes.fill(MARK, ring.offset, ring.offset + ring.length);
+    await sleep(15);
+    const seen = bytes.slice(ring.offset, ring.offset + ring.length);
+    const changed = seen.findIndex((byte) => byte !== MARK);
+    attacker.close();
+    assert.is(changed, -1, `byte ${changed} of the ring was written after its end`);
+  }
+}
+
 for (const engine of ENGINES) {
   const unavailable = unavailableReason(engine);
   const test = (name: string, run: () => Promise<void>): void => {
@@ -137,6 +152,7 @@ for (const engine of ENGINES) {
   if (engine === "mapped") {
     test("the same under SQPOLL", () => repeatTeardown({ engine, sqpoll: { idleMs: 5 } }));
   }
+  test("the ring's own pages are left alone after its end", () => ringPagesStayQuiet(engine));
   test("everything pending at once", () => withAttacker({ engine }, leavePending));
   test("growth of plain memory", () => withAttacker({ engine }, growBetween));
   test("growth of shared memory", () => withAttacker({ engine, shared: true }, growBetween));

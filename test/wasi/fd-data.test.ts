@@ -227,5 +227,21 @@ test("a FIFO is read when there is something, and a stopped guest does not wait 
   assert.is(g.read(reader, 100), "E:EINTR");
 });
 
+test("a device gives a part at a time, so that a long read can be ended", () => {
+  const part = 64 * 1024 * 1024;
+  const pages = part / 65536 + 16;
+  const g = folderGuest({
+    pages,
+    requests: { preopens: { "/": { path: "/dev", readOnly: true } } },
+  });
+  const fd = g.open("zero");
+  const vectors = g.vectors([
+    [At.DATA, 0],
+    [At.DATA, part + 10],
+  ]);
+  assert.is(g.call("fd_read", fd, ...vectors, At.RESULT), WasiErrno.SUCCESS);
+  assert.is(g.result, part);
+});
+
 if (hasFiles) test.run();
 else console.log("wasi/fd-data skipped: no system calls on this platform");

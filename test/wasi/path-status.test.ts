@@ -126,5 +126,14 @@ test("hostile pointers", () => {
   assert.is(g.call("path_readlink", 1, ...path, At.DATA, 10, At.RESULT), E.ENOTDIR);
 });
 
+test("after the stop signal nothing is opened: a thread that is ended then would leave it open", () => {
+  const g = populated();
+  g.stopped = true;
+  assert.is(inodeAndType(g, "folder/file", true), "EINTR");
+  assert.is(g.call("path_unlink_file", PREOPEN, ...g.put("folder/file")), E.EINTR);
+  assert.is(statSync(g.path("folder/file")).size, 5);
+  assert.is(g.open("folder/file"), -E.EINTR);
+});
+
 if (hasFiles) test.run();
 else console.log("wasi/path-status skipped: no system calls on this platform");

@@ -151,5 +151,18 @@ test("a descriptor that is no socket is refused to the embedder", () => {
   }
 });
 
+test("after the stop signal no connection is accepted", async () => {
+  const { g, client, end } = await connected();
+  const { remotePort: port = 0 } = client;
+  const second = connect(port, "127.0.0.1");
+  await once(second, "connect");
+  g.stopped = true;
+  assert.is(g.call("sock_accept", LISTENING, 0, At.RESULT), E.EINTR);
+  g.stopped = false;
+  assert.is(g.call("sock_accept", LISTENING, NONBLOCK, At.RESULT), E.SUCCESS);
+  second.destroy();
+  end();
+});
+
 if (hasFiles) test.run();
 else console.log("wasi/sockets skipped: no system calls on this platform");

@@ -6,6 +6,8 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { suite } from "uvu";
 import { type GuestOptions, type GuestResult, runGuest, WasmUringError } from "wasm-uring";
+import { GuestMemory } from "../../host/memory/guest-memory";
+import { WasmerStdio } from "../../host/wasi/wasmer";
 
 const test = suite("wasi/wasmer");
 const PROVIDERS = ["direct", "@wasmer/wasi"] as const;
@@ -81,6 +83,40 @@ test("streams that are passed through, and imported memories, are refused", asyn
   await refused(TALKS, { stdin: 0, stdout: "ignore", stderr: "ignore" }, /stdin is passed through/);
   const silent = { stdout: "capture", stderr: "capture" } as const;
   await refused("build/guests/plain-shared.wasm", silent, /imports its memory/);
+});
+
+test("a number that was renumbered away is the package's no longer", () => {
+  const calls: string[] = [];
+  const theirs = { fd_write: () => calls.push("theirs") && 0, fd_read: () => 0 };
+  class Fake {
+    getImports = () => ({ wasi_snapshot_preview1: theirs });
+    instantiate = (instance: WebAssembly.Instance) => instance;
+    start = () => 0;
+    setStdinBuffer = () => undefined;
+    getStdoutBuffer = () => new Uint8Array();
+    getStderrBuffer = () => new Uint8Array();
+    free = () => undefined;
+  }
+  const guest = new GuestMemory(new WebAssembly.Memory({ initial: 1 }));
+  const stdio = new WasmerStdio(
+    { init: () => Promise.resolve(), WASI: Fake },
+    {
+      module: new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0)),
+      memory: () => guest,
+      args: [],
+      env: {},
+      stdin: new Uint8Array(),
+      captured: { 1: true, 2: true },
+      limitBytes: 100,
+      capture: () => undefined,
+    },
+  );
+  const ours = { fd_write: () => calls.push("ours") && 0, fd_renumber: () => 0, fd_close: () => 0 };
+  const { fd_write: write, fd_renumber: renumber } = stdio.functions(ours);
+  write?.(1, 0, 0, 0);
+  renumber?.(1, 5);
+  write?.(1, 0, 0, 0);
+  assert.deepEqual(calls, ["theirs", "ours"]);
 });
 
 test.run();

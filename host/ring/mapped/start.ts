@@ -2,7 +2,7 @@
  * Starts the `mapped` engine: the set-up sequence of kernel-facts 9 with every return code checked and everything
  * undone when a step fails.
  */
-import { CqOffset, Params, RingMode, SetupFlag, SqOffset } from "../../abi";
+import { CqOffset, Errno, Params, RingMode, SetupFlag, SqOffset } from "../../abi";
 import { registerBufferTable } from "../buffers";
 import { confine } from "../confine";
 import type { CheckedRequest, EngineContext, RingLayout } from "../engine";
@@ -17,7 +17,7 @@ import {
 } from "../register";
 import { registerArena } from "../relocate";
 import { closeRing } from "./close";
-import { createKernelRing, type KernelRing, type Placement, unmapRing } from "./create";
+import { createKernelRing, isDenied, type KernelRing, type Placement, unmapRing } from "./create";
 import { MappedEngine } from "./engine";
 import { findPollThread, waitForPollThread } from "./poll-thread";
 import { selfTest } from "./self-test";
@@ -97,7 +97,8 @@ export function startMapped(context: EngineContext, placement: Placement): Mappe
   const ring = createKernelRing(syscalls, request, plan, placement, base);
   if (typeof ring === "number") {
     // The kernel may have made one before it refused (EMFILE), which goes later, as in `unwind`.
-    unmapRing(syscalls, base, request);
+    const wasMade = placement === "NO_MMAP" && ring !== Errno.EINVAL && !isDenied(ring);
+    if (wasMade) unmapRing(syscalls, base, request);
     return ring;
   }
   const registeredIndex = registerRingFd(syscalls, ring.fd);

@@ -3,7 +3,7 @@ import { closeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { suite } from "uvu";
 import * as assert from "uvu/assert";
-import { Errno } from "../../../host/abi";
+import { Errno, Register } from "../../../host/abi";
 import { WasmUringError } from "../../../host/errors";
 import { linuxSyscalls } from "../../../host/ffi";
 import { type AioCalls, aioCalls } from "../../../host/ffi/aio";
@@ -110,6 +110,26 @@ for (const aio of AIO_NAMES) {
     assert.equal(await leakedSince(before), []);
   });
 }
+
+faults(
+  "io_uring whose requests do not end: memory must stay mapped, and that is said",
+  async () => {
+    const backend = openBackend("io_uring", {
+      fd: file.fd,
+      depth: DEPTH,
+      syscalls: linuxSyscalls(),
+    });
+    const stuck = fakeKernel((real) => ({
+      ioUringRegister: (fd, call, argument, count) =>
+        call === Register.SYNC_CANCEL
+          ? -Errno.ETIME
+          : real.ioUringRegister(fd, call, argument, count),
+    }));
+    assert.is(await closeRemains(structuredClone(backend.remains), stuck), false);
+    const other = openBackend("io_uring", { fd: file.fd, depth: DEPTH, syscalls: linuxSyscalls() });
+    assert.is(await closeRemains(structuredClone(other.remains), linuxSyscalls()), true);
+  },
+);
 
 faults("io_uring that takes one SQE at a time, or none", () => {
   const one = fakeKernel((real) => ({
