@@ -14,10 +14,11 @@ import { type Spread, showSpread, spread } from "../host/cli/figure/spread";
 import { makeTestFile, takesDirect } from "../host/cli/figure/test-file";
 import { type GuestCost, measureGuestCost, measureIdle } from "./guest-cost";
 import { measurePoint, type Point, type PointResult } from "./measure-point";
+import { measureWasi } from "./wasi-speed/report";
 
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64, 128];
 const REPORT = new URL("./ratios.json", import.meta.url).pathname;
-const PARTS = ["ratios", "flags", "others", "guests"];
+const PARTS = ["ratios", "flags", "others", "guests", "wasi"];
 
 interface Settings {
   rounds: number;
@@ -231,6 +232,7 @@ async function measureAll(settings: Settings, parts: readonly string[]): Promise
     `${settings.rounds} rounds of ${settings.seconds} s, file of ${settings.fileBytes >> 20} MiB\n`,
   );
   const has = (part: string) => parts.includes(part);
+  const { rounds, seconds: secondsEach } = settings;
   const report = {
     machine,
     settings: { ...settings, file: undefined, caches: settings.caches.map(cacheName) },
@@ -238,6 +240,7 @@ async function measureAll(settings: Settings, parts: readonly string[]): Promise
     flags: has("flags") ? await measureFlags(settings) : [],
     others: has("others") ? await measureOthers(settings) : [],
     guests: has("guests") ? await measureGuestCost(settings.file, settings.guests) : null,
+    wasi: has("wasi") ? await measureWasi({ rounds, secondsEach, progress }) : null,
   };
   if (report.guests !== null) printGuestCost(report.guests);
   mkdirSync(dirname(REPORT), { recursive: true });
@@ -255,7 +258,7 @@ interface Flags {
 
 async function main(flags: Flags): Promise<void> {
   const quick = flags.quick === true;
-  const parts = flags.only ?? (quick ? ["ratios", "others", "guests"] : PARTS);
+  const parts = flags.only ?? (quick ? ["ratios", "others", "guests", "wasi"] : PARTS);
   const fileBytes = (quick ? 64 : 512) << 20;
   const file = makeTestFile(fileBytes, tmpdir());
   const caches = takesDirect(file.path) ? [false, true] : [false];

@@ -9,7 +9,9 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Spread, spread } from "../../host/cli/figure/spread";
 
-const RUN = new URL("./run.js", import.meta.url).pathname;
+/** Of build/bench/, whichever program of it this is bundled into. */
+const HERE = new URL("./", import.meta.url).pathname;
+const RUN = `${HERE}${HERE.endsWith("/wasi-speed/") ? "" : "wasi-speed/"}run.js`;
 const PROVIDERS = ["ours", "node"] as const;
 type Provider = (typeof PROVIDERS)[number];
 
@@ -63,10 +65,10 @@ async function measureOnce(
   { folder, secondsEach }: WasiSpeedSettings,
 ): Promise<number> {
   const words = [RUN, provider, folder, String(secondsEach), operation];
-  const { stdout } = await promisify(execFile)(process.execPath, [...nodeOptions(), ...words]);
-  const ns = Number(stdout.trim().split(" ")[1]);
+  const { stderr } = await promisify(execFile)(process.execPath, [...nodeOptions(), ...words]);
+  const ns = Number(stderr.trim().split(" ")[1]);
   if (!(ns > 0))
-    throw new Error(`${provider} ${operation}: no figure in ${JSON.stringify(stdout)}`);
+    throw new Error(`${provider} ${operation}: no figure in ${JSON.stringify(stderr)}`);
   return ns;
 }
 

@@ -11,9 +11,22 @@ export interface SyscallsLoad {
   reason: string;
 }
 
+/** Numbers of system calls and layouts of structures are known for these. */
+const ARCHITECTURES: readonly string[] = ["x64", "arm64"];
+
 /** Never throws. */
-export function loadSyscalls(platform: string = process.platform): SyscallsLoad {
+export function loadSyscalls(
+  platform: string = process.platform,
+  architecture: string = process.arch,
+): SyscallsLoad {
   if (platform !== "linux") return { syscalls: null, reason: `${platform} has no io_uring` };
+  if (!ARCHITECTURES.includes(architecture)) {
+    const known = ARCHITECTURES.join(" and ");
+    return {
+      syscalls: null,
+      reason: `system calls are known for ${known}, not for ${architecture}`,
+    };
+  }
   try {
     return { syscalls: linuxSyscalls(), reason: "" };
   } catch (cause) {

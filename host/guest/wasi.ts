@@ -191,7 +191,9 @@ export class WASI implements Disposable {
    * Runs a module on a thread of its own with these options: this thread's event loop goes on, and
    * the module may import `uring` and `virtio` too, of which it is granted nothing.
    *
-   * @returns the exit code; 134 after a trap
+   * @returns the exit code
+   * @throws WebAssembly.RuntimeError what the guest trapped with, as `start` does; WasmUringError for
+   *   a bad module or a failure of the host
    */
   async startInWorker(source: string | URL | Uint8Array | WebAssembly.Module): Promise<number> {
     if (this.#used) throw usedTwice("startInWorker");
@@ -201,6 +203,7 @@ export class WASI implements Disposable {
     this.close();
     const result = await runGuest(source, { ...rest, env, stdin, stdout, stderr });
     if (result.outcome.kind === "host-failure") throw result.outcome.error;
+    if (result.outcome.kind === "trap") throw new WebAssembly.RuntimeError(result.outcome.message);
     if (result.outcome.kind === "exit" && returnOnExit === false) process.exit(result.exitCode);
     return result.exitCode;
   }
