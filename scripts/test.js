@@ -5,7 +5,7 @@
  *
  *   node scripts/test.js [--only-here] [--again] [PART-OF-A-PATH]...
  *
- * --only-here leaves the second run out; --again leaves out what came out the same before, whatever Node or user.
+ * --only-here leaves the second run out; --again runs only what another version of Node can change.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { chmodSync, cpSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
@@ -23,34 +23,25 @@ const NEEDED = [
   ...["sdk", "scripts"],
 ];
 
-/** Tests of texts, tools and examples: neither another user nor another Node changes what comes out. */
-const SAME_EVERYWHERE = [
-  ...[
-    "abi/",
-    "docs/",
-    "examples/",
-    "sdk/",
-    "tidy",
-    "policy",
-    "cli/bench",
-    "cli/figure",
-    "cli/help",
-  ],
-  ...["wasi/programs", "cli/settle", "probe/advice"],
-];
+/** What another version of Node (V8, its memories, its libuv) can change. */
+const OF_NODE =
+  /^(guest\/(memories|outcome|limits|lifecycle|hot-plug|arenas|uncatchable|wasi)|memory|ring|hostile\/corpus|wasi\/(?!escape|programs)|datapath\/virtio-driver|virtio\/served)/;
+/** What the user, his limits and his capabilities can change. */
+const OF_USER =
+  /^(ring|fault|grant|probe|memory|hostile|guest\/(denied|limits|lifecycle|hot-plug|arenas|memories|personality)|virtio\/aio\/(conformance|errors)|cli\/run|wasi\/(fd-data|path|preopens|sockets))/;
 
 const options = process.argv.slice(2);
 const onlyHere = options.includes("--only-here");
 const again = options.includes("--again");
 const wanted = options.filter((option) => !option.startsWith("--"));
 
-function testFiles(isAgain) {
+function testFiles(pattern) {
   const found = readdirSync("build/test", { recursive: true })
     .map((name) => join("build/test", name))
     .filter((name) => name.endsWith(".test.js"))
     // A bundle whose source is gone is left over from another checkout.
     .filter((name) => existsSync(name.replace(/^build\//, "").replace(/\.js$/, ".ts")))
-    .filter((name) => !isAgain || !SAME_EVERYWHERE.some((part) => name.includes(`test/${part}`)))
+    .filter((name) => pattern === null || pattern.test(name.replace("build/test/", "")))
     .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)));
   return found.sort();
 }
@@ -105,10 +96,10 @@ async function testFile(file, command, cwd) {
   return { passed, failed, skipped, report: lines.join("\n") };
 }
 
-async function runAll(title, command, cwd, isAgain) {
+async function runAll(title, command, cwd, pattern) {
   console.log(`\n${title}: Node ${process.version}`);
   const sum = { passed: 0, failed: 0, skipped: 0, flaky: 0 };
-  for (const file of testFiles(isAgain)) {
+  for (const file of testFiles(pattern)) {
     let result = await testFile(file, command, cwd);
     if (result.failed > 0) {
       // Many tests race with the kernel's threads on purpose. A failure is shown in full and looked at once more.
@@ -161,7 +152,7 @@ async function runAsNobody() {
   }
   const { folder, remove } = readableFolder();
   try {
-    return await runAll("as nobody, 8 MiB of locked memory", command, folder, true);
+    return await runAll("as nobody, 8 MiB of locked memory", command, folder, OF_USER);
   } finally {
     remove();
   }
@@ -173,7 +164,7 @@ const here = await runAll(
   `as ${process.getuid?.() === 0 ? "root" : "this user"}`,
   [],
   process.cwd(),
-  again,
+  again ? OF_NODE : null,
 );
 const nobody = await runAsNobody();
 const passed = here.passed + nobody.passed;

@@ -214,17 +214,16 @@ test("finalizeBindings makes another memory known, as node:wasi's since Node 24"
 });
 
 test("what is wrong is said in one clear sentence", () => {
-  const make = (options: object) => refusalOf(() => Reflect.construct(WASI, [options]));
   const sentence = (options: object) => {
-    const { code, message } = make({ version: "preview1", ...options });
+    const whole = { version: "preview1", ...options };
+    const { code, message } = refusalOf(() => Reflect.construct(WASI, [whole]));
     assert.is(code, "ERR_BAD_OPTION");
     assert.not.match(message, /\n.*\n.*\n/);
     return message;
   };
   assert.match(sentence({ version: "unstable" }), /"unstable".*preview1/);
   assert.match(sentence({ preopens: { "/": join(folder, "nothing") } }), /nothing.*does not exist/);
-  writeFileSync(join(folder, "file"), "");
-  assert.match(sentence({ preopens: { "/": join(folder, "file") } }), /not a directory/);
+  assert.match(sentence({ preopens: { "/": "package.json" } }), /not a directory/);
   mkdirSync(join(folder, "inner"), { recursive: true });
   const overlapping = { "/a": folder, "/a/b": join(folder, "inner") };
   assert.match(sentence({ preopens: overlapping }), /\/a/);
@@ -267,8 +266,7 @@ test("startInWorker: exit codes, traps, streams and bad modules", async () => {
     new WASI({ version: "preview1", args: ["command", ...args], ...more }).startInWorker(COMMAND);
   assert.is(await start(["exit", "42"]), 42);
   const trap = await start(["trap"]).catch((error: unknown) => error);
-  assert.instance(trap, WebAssembly.RuntimeError);
-  assert.match(String(trap), /unreachable/);
+  assert.match(String(trap), /^RuntimeError: unreachable/);
   const { fd, text } = openOutput();
   const env = { ONE: "1", NOTHING: undefined };
   assert.is(await start(["env"], { env, stdout: fd }), 0);
