@@ -159,7 +159,7 @@ async function runAsNobody() {
 }
 
 // Downloads and builds once; what cannot be had is skipped aloud by the test itself.
-if (testFiles().some((file) => file.endsWith("wasi/programs.test.js"))) await bringPrograms();
+if (testFiles(null).some((file) => file.endsWith("wasi/programs.test.js"))) await bringPrograms();
 const here = await runAll(
   `as ${process.getuid?.() === 0 ? "root" : "this user"}`,
   [],

@@ -39,7 +39,7 @@ async function main({ rounds, seconds, only }: Flags): Promise<void> {
 }
 
 await new Command("compare")
-  .option("--rounds <n>", "interleaved rounds", "5")
+  .option("--rounds <n>", "interleaved rounds", "7")
   .option("--seconds <s>", "measured time of each", "0.3")
   .option("--only <operation...>", `only these: ${OPERATIONS.join(", ")}`)
   .action(main)
