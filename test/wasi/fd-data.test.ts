@@ -240,7 +240,8 @@ test("a device gives a part at a time, so that a long read can be ended", () => 
     [At.DATA, part + 10],
   ]);
   assert.is(g.call("fd_read", fd, ...vectors, At.RESULT), WasiErrno.SUCCESS);
-  assert.is(g.result, part);
+  // The kernel stops earlier when a signal is pending, which V8's threads may send.
+  assert.ok(g.result > 0 && g.result <= part, `${g.result} bytes`);
 });
 
 if (hasFiles) test.run();
