@@ -105,6 +105,7 @@ async function buildHost() {
 
 /** `WebAssembly` is in TypeScript's DOM library alone, which a program for Node need not load; merges with it. */
 const WEBASSEMBLY_TYPES = `declare namespace WebAssembly {
+  interface Instance {}
   interface Memory {}
   interface Module {}
 }

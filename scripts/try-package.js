@@ -30,6 +30,13 @@ console.log(new TextDecoder().decode(result.stdout).trim(), ABI_VERSION, result.
 const CONSUMER = `
 import { createGuest, WasmUringError, type GuestOptions, type Outcome } from "wasm-uring";
 import { Errno, Op } from "wasm-uring/abi";
+import { WASI } from "wasm-uring/wasi";
+
+export function start(instance: WebAssembly.Instance): number {
+  const wasi = new WASI({ version: "preview1", env: process.env, preopens: { "/data": "." } });
+  console.log(Object.keys(wasi.getImportObject().wasi_snapshot_preview1).length);
+  return wasi.start(instance);
+}
 
 export async function main(options: GuestOptions): Promise<Outcome> {
   await using guest = await createGuest("guest.wasm", options);

@@ -16,6 +16,7 @@ import {
   type PreopenRequest,
   pollBy,
   type Wasi,
+  type WasiFunctions,
 } from "../wasi";
 import { checkWasiOptions } from "./check-wasi-options";
 import { runGuest } from "./create";
@@ -78,7 +79,7 @@ function definedOf(env: WASIOptions["env"] = {}): Record<string, string> {
 /** One program's WASI. It is used for one instance. */
 export class WASI implements Disposable {
   /** The functions of preview1, for an import object of your own. */
-  readonly wasiImport: WebAssembly.ModuleImports;
+  readonly wasiImport: WasiFunctions;
   readonly #options: WASIOptions;
   readonly #files: OpenedFiles;
   readonly #wasi: Wasi;
@@ -120,7 +121,7 @@ export class WASI implements Disposable {
     this.wasiImport = this.#wasi.functions;
   }
 
-  getImportObject(): { wasi_snapshot_preview1: WebAssembly.ModuleImports } {
+  getImportObject(): { wasi_snapshot_preview1: WasiFunctions } {
     return { wasi_snapshot_preview1: this.wasiImport };
   }
 
