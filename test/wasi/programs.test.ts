@@ -176,27 +176,27 @@ testOf("python", "CPython walks a tree, and sees what is there", [], async () =>
 
 const CHANGE = `
 import os, shutil, tempfile, json, sys
-os.makedirs("/work/deep/er")
-with open("/work/deep/er/data.json", "w") as file: json.dump({"text": "Größe"}, file)
-shutil.copytree("/work/deep", "/work/copy")
-os.rename("/work/copy/er/data.json", "/work/moved.json")
-os.symlink("moved.json", "/work/link")
-shutil.rmtree("/work/deep")
-with open("/work/link") as file: print(json.load(file)["text"])
-print(sorted(os.listdir("/work")), os.stat("/work/moved.json").st_nlink)
+os.makedirs("/made/deep/er")
+with open("/made/deep/er/data.json", "w") as file: json.dump({"text": "Größe"}, file)
+shutil.copytree("/made/deep", "/made/copy")
+os.rename("/made/copy/er/data.json", "/made/moved.json")
+os.symlink("moved.json", "/made/link")
+shutil.rmtree("/made/deep")
+with open("/made/link") as file: print(json.load(file)["text"])
+print(sorted(os.listdir("/made")), os.stat("/made/moved.json").st_nlink)
 try: open("/../etc/passwd")
 except OSError as error: print(type(error).__name__)
 `;
 
 testOf("python", "CPython copies, renames, links and removes", [], async () => {
   const folder = temporaryFolder();
-  mkdirSync(join(folder, "work"));
+  mkdirSync(join(folder, "made"));
   writeFileSync(join(folder, "change.py"), CHANGE);
   const lines = (await outputOf("python", folder, "/change.py")).trim().split("\n");
   assert.is(lines[0], "Größe");
   assert.is(lines[1], "['copy', 'link', 'moved.json'] 1");
   assert.match(lines[2] ?? "", /Error$/);
-  assert.is(readFileSync(join(folder, "work/moved.json"), "utf8"), '{"text": "Gr\\u00f6\\u00dfe"}');
+  assert.is(readFileSync(join(folder, "made/moved.json"), "utf8"), '{"text": "Gr\\u00f6\\u00dfe"}');
 });
 
 if (hasFiles) test.run();
