@@ -66,7 +66,7 @@ static void buffers_outside(void) {
 static void results_of_transfers_outside(void) {
   make_file("file", "precious");
   __wasi_fd_t fd = open_at(RW, "file", 0, BOTH);
-  const __wasi_ciovec_t vector = {(const uint8_t *)"XXX", 3};
+  const __wasi_ciovec_t vector = {(const uint8_t *)"out", 3};
   FAILS(raw_fd_write(fd, address(&vector), 1, TOP), FAULT);
   FAILS(raw_fd_write(fd, address(&vector), 1, end_of_memory() - 3), FAULT);
   FAILS(raw_fd_pwrite(fd, address(&vector), 1, 0, TOP), FAULT);
